@@ -1,0 +1,91 @@
+"""A backend that always answers correctly: the check that everything around a model is right."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ...core.errors import BackendError
+from ...core.params import digest
+from ...core.protocols import Capability
+from ...core.types import Completion, Request, Scale, Usage
+
+Relevance = Callable[[str, str], float]
+
+_NUMBER = re.compile(r"\s*(-?\d+(?:\.\d+)?)")
+_ALL = frozenset(
+    {
+        Capability.GENERATE,
+        Capability.LABEL_LOGITS,
+        Capability.PAIR_SCORES,
+        Capability.EMBED,
+        Capability.TOKEN_STATES,
+    }
+)
+
+
+def leading_number(query: str, document: str) -> float:
+    """The number that the document's text begins with; 0 when there is none. The query is not looked at.
+
+    >>> leading_number("any", "17 and more text")
+    17.0
+    """
+    found = _NUMBER.match(document)
+    return float(found[1]) if found else 0.0
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """Knows the relevance of every document and says so: as text, label logits, pair scores, vectors or token states.
+
+    Vectors: a query is the first axis, a document of relevance r leans towards it by tanh(r / 1000), so that the
+    cosine rises with r as long as |r| stays in the low thousands.
+    """
+
+    relevance: Relevance = leading_number
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        return _ALL
+
+    @property
+    def digest(self) -> str:
+        return f"{type(self).__name__}-{digest(dict(vars(self)))}"
+
+    @property
+    def scale(self) -> Scale:
+        return Scale.LOGIT
+
+    def judge(self, query: str, documents: Sequence[str]) -> list[float]:
+        """Relevance of each document of one group; the seam where the other fakes are wrong."""
+        return [self.relevance(query, document) for document in documents]
+
+    def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        return [self._answer(request) for request in requests]
+
+    def pair_scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        return [self.judge(query, [document])[0] for query, document in pairs]
+
+    def embed(self, texts: Sequence[str], *, kind: Literal["query", "document"]) -> Any:
+        import numpy as np
+
+        return np.array([self._vector(text, kind) for text in texts], dtype=np.float64).reshape(len(texts), 2)
+
+    def token_states(self, texts: Sequence[str], *, kind: Literal["query", "document"]) -> list[Any]:
+        return [row.reshape(1, 2) for row in self.embed(texts, kind=kind)]
+
+    def _vector(self, text: str, kind: str) -> tuple[float, float]:
+        lean = 1.0 if kind == "query" else math.tanh(self.judge("", [text])[0] / 1000)
+        return lean, math.sqrt(max(0.0, 1 - lean * lean))
+
+    def _answer(self, request: Request) -> Completion:
+        if request.group is None or request.answer is None:
+            raise BackendError("a fake backend answers only requests that carry the group they were rendered from")
+        query, candidates = request.group
+        scores = self.judge(query.text, [c.document.text for c in candidates])
+        said = request.answer(tuple(scores))
+        shown = len(str(request.prompt).split())
+        return Completion(said.text, said.labels, True, Usage(1, shown, len(said.text.split())))

@@ -1,0 +1,148 @@
+"""Constructor parameters as the configuration: object -> parameters -> TOML -> object, and a digest for caches.
+
+The rule is scikit-learn's: a constructor stores its parameters under their own names and does no work. So the
+parameters of an object can be read back, written as TOML, hashed, and the object rebuilt from them. Only this
+package's own types are rebuilt from text.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import importlib
+import inspect
+import json
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import ConfigError
+
+
+def params_of(obj: object) -> dict[str, Any]:
+    """The constructor parameters of ``obj`` with their present values.
+
+    >>> from shortlist.core.types import Usage
+    >>> params_of(Usage(calls=2))["calls"]
+    2
+    """
+    if is_dataclass(obj) and not isinstance(obj, type):
+        return {f.name: getattr(obj, f.name) for f in fields(obj) if f.init}
+    return {name: getattr(obj, name) for name in inspect.signature(type(obj)).parameters}
+
+
+def describe(value: Any) -> Any:
+    """``value`` as plain data (JSON and TOML types); objects become a table with their ``type`` and parameters."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return str(value) if isinstance(value, enum.Enum) else value
+    if isinstance(value, float):
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(k): describe(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [describe(v) for v in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(describe(v) for v in value)
+    if inspect.isfunction(value) or inspect.isclass(value):
+        return f"{value.__module__}:{value.__qualname__}"
+    digest = getattr(value, "digest", None)
+    if isinstance(digest, str):  # a backend: its weights count, not where they lie or how many threads it uses
+        return {"type": _path(type(value)), "digest": digest}
+    return {"type": _path(type(value)), **{k: describe(v) for k, v in params_of(value).items()}}
+
+
+def digest(value: Any) -> str:
+    """A short stable hash of what ``describe`` says: equal configuration, equal digest, in every process."""
+    text = json.dumps(describe(value), sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def to_toml(obj: object) -> str:
+    """``obj`` as a TOML document that ``from_toml`` turns back into an equal object; ``None`` is left out."""
+    table = {"type": _path(type(obj)), **params_of(obj)}
+    return "\n".join(_lines(table, ())) + "\n"
+
+
+def from_toml(text: str) -> Any:
+    """Rebuild the object that ``to_toml`` wrote. Raises ConfigError for a type outside this package."""
+    try:
+        return build(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not a TOML document: {error}") from error
+
+
+def build(table: Any) -> Any:
+    """Plain data back into objects: every table with a ``type`` becomes a constructor call."""
+    if isinstance(table, list):
+        return tuple(build(v) for v in table)
+    if not isinstance(table, dict):
+        return table
+    values = {k: build(v) for k, v in table.items() if k != "type"}
+    if "type" not in table:
+        return values
+    cls = _resolve(table["type"])
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise ConfigError(f"{table['type']}: {error}") from error
+
+
+def _path(cls: type) -> str:
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def _resolve(path: str) -> Any:
+    module, _, name = path.partition(":")
+    if module.split(".")[0] != "shortlist":
+        raise ConfigError(f"type {path!r} is outside this package; only shortlist's own types are built from text")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"type {path!r} does not exist: {error}") from error
+
+
+def _lines(table: Mapping[str, Any], prefix: tuple[str, ...]) -> list[str]:
+    plain, nested = [], []
+    for key, value in table.items():
+        if value is None:
+            continue
+        if _is_table(value):
+            inner = value if isinstance(value, Mapping) else {"type": _path(type(value)), **params_of(value)}
+            nested += ["", f"[{'.'.join((*prefix, _key(key)))}]", *_lines(inner, (*prefix, _key(key)))]
+        else:
+            plain.append(f"{_key(key)} = {_inline(value)}")
+    return plain + nested
+
+
+def _is_table(value: Any) -> bool:
+    if isinstance(value, (str, bool, int, float, list, tuple, set, frozenset, Path)):
+        return False
+    return not (inspect.isfunction(value) or inspect.isclass(value))
+
+
+def _inline(value: Any) -> str:
+    value = value if isinstance(value, (list, tuple)) else describe(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return "nan" if math.isnan(value) else str(value)
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_inline(v) for v in value) + "]"
+    if not isinstance(value, Mapping):
+        value = {"type": _path(type(value)), **params_of(value)}
+    return "{" + ", ".join(f"{_key(k)} = {_inline(v)}" for k, v in value.items() if v is not None) + "}"
+
+
+def _key(key: object) -> str:
+    text = str(key)
+    bare = text and all(c.isascii() and (c.isalnum() or c in "-_") for c in text)
+    return text if bare else json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,101 @@
+"""Names from files and entry points: a file in a package *is* a registered name.
+
+``rerank/late_interaction.py`` registers ``late-interaction``. Files that begin with ``_`` are helpers. A third party
+registers by an entry point whose value is a module with the same shape: a docstring (first line: what it is;
+``Source:`` line: the paper), ``paradigm``, an optional ``extra`` and ``build(**params)``. Modules are imported when
+asked for, never to list names.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import inspect
+import pkgutil
+import re
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from .errors import ConfigError, UnknownName
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What a registered module says about itself."""
+
+    name: str
+    summary: str
+    source: str
+    paradigm: str
+    extra: str
+    parameters: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All names of one kind. ``package``: dotted path whose files are names; ``group``: entry-point group."""
+
+    kind: str
+    package: str
+    group: str
+
+    def names(self) -> list[str]:
+        """Every name, sorted, dashes for underscores. Imports none of them."""
+        return sorted(self._files() | set(self._entry_points()))
+
+    def module(self, name: str) -> ModuleType:
+        """The module behind a name; raises UnknownName with the nearest and the known ones."""
+        wanted = name.replace("_", "-")
+        if wanted in self._files():
+            return importlib.import_module(f"{self.package}.{wanted.replace('-', '_')}")
+        points = self._entry_points()
+        if wanted in points:
+            loaded = points[wanted].load()
+            if not hasattr(loaded, "build"):
+                raise ConfigError(f"entry point {wanted!r} of {self.group!r} gives {loaded!r}, which has no build()")
+            return loaded  # type: ignore[no-any-return]
+        raise UnknownName(self.kind, name, self.names())
+
+    def load(self, name: str, **params: Any) -> Any:
+        """Build the named thing. Raises ConfigError for a parameter that its ``build`` does not take."""
+        build = self.module(name).build
+        accepted = inspect.signature(build).parameters
+        unknown = [p for p in params if p not in accepted]
+        if unknown:
+            raise ConfigError(
+                f"{self.kind} {name!r} takes no parameter {unknown[0]!r}; it takes: {', '.join(accepted) or 'none'}"
+            )
+        missing = [
+            p.name
+            for p in accepted.values()
+            if p.default is p.empty and p.kind is p.KEYWORD_ONLY and p.name not in params
+        ]
+        if missing:
+            raise ConfigError(f"{self.kind} {name!r} needs the parameter {missing[0]!r}")
+        return build(**params)
+
+    def info(self, name: str) -> Info:
+        """Summary, source, paradigm and extra, read from the module."""
+        module = self.module(name)
+        doc = inspect.getdoc(module) or ""
+        source = re.search(r"^Source:\s*(.+?)(?:\n\s*\n|\Z)", doc, re.M | re.S)
+        return Info(
+            name.replace("_", "-"),
+            doc.partition("\n")[0].rstrip("."),
+            " ".join(source[1].split()) if source else "",
+            getattr(module, "paradigm", ""),
+            getattr(module, "extra", ""),
+            tuple(inspect.signature(module.build).parameters),
+        )
+
+    def _files(self) -> set[str]:
+        path = importlib.import_module(self.package).__path__
+        return {m.name.replace("_", "-") for m in pkgutil.iter_modules(path) if not m.name.startswith("_")}
+
+    def _entry_points(self) -> dict[str, importlib.metadata.EntryPoint]:
+        return {p.name.replace("_", "-"): p for p in importlib.metadata.entry_points(group=self.group)}
+
+
+RERANKERS = Registry("reranker", "shortlist.rerank", "shortlist.rerankers")
+RETRIEVERS = Registry("retriever", "shortlist.retrieve", "shortlist.retrievers")

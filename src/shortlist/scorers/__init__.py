@@ -1,0 +1,8 @@
+"""Scorers: what gives numbers to groups of documents, each on one kind of backend."""
+
+from .cosine import Cosine
+from .late import LateInteraction
+from .pairs import Pairs
+from .prompted import Prompted
+
+__all__ = ["Cosine", "LateInteraction", "Pairs", "Prompted"]

@@ -1,0 +1,54 @@
+"""Names from files and entry points, and the messages for wrong ones."""
+
+import types
+from importlib.metadata import EntryPoint
+
+import pytest
+
+import shortlist
+from shortlist.core import registry
+from shortlist.core.errors import ConfigError, MissingExtra, UnknownName
+from shortlist.core.extras import need
+
+
+def test_a_file_is_a_name_with_dashes() -> None:
+    assert {"late-interaction", "cross-encoder", "bi-encoder"} <= set(shortlist.available())
+
+
+def test_a_wrong_name_suggests_the_nearest_and_lists_what_is_known() -> None:
+    with pytest.raises(UnknownName, match="did you mean 'cross-encoder'.*late-interaction"):
+        shortlist.load("cross-encodr")
+
+
+def test_a_wrong_parameter_lists_the_right_ones() -> None:
+    with pytest.raises(ConfigError, match="takes no parameter 'modle'; it takes: .*backend"):
+        shortlist.load("cross-encoder", modle="x")
+
+
+@pytest.mark.parametrize("name", shortlist.available())
+def test_every_method_says_what_it_is_and_where_it_is_from(name: str) -> None:
+    info = registry.RERANKERS.info(name)
+    assert info.summary and info.source and info.paradigm
+
+
+def test_third_parties_register_by_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("their_module", "Their method.\n\nSource: nobody 2026.")
+    module.build = lambda *, strength=1: ("built", strength)
+    module.paradigm = "pointwise"
+
+    class Point(EntryPoint):
+        def load(self) -> types.ModuleType:
+            return module
+
+    point = Point("their_method", "their_module", "shortlist.rerankers")
+    monkeypatch.setattr(registry.importlib.metadata, "entry_points", lambda group: [point])
+    assert "their-method" in shortlist.available()
+    assert shortlist.load("their-method", strength=3) == ("built", 3)
+    assert registry.RERANKERS.info("their-method").source == "nobody 2026."
+
+
+def test_a_missing_package_names_the_pip_line() -> None:
+    with pytest.raises(MissingExtra, match=r'pip install "shortlist\[local\]"'):
+        need("no-such-package-anywhere>=1", extra="local")
+    with pytest.raises(MissingExtra, match="999 is needed"):
+        need("numpy>=999", extra="local")

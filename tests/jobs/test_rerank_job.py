@@ -1,0 +1,152 @@
+"""A killed job continues, and its output is that of an undisturbed one, byte for byte."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from shortlist import Ranking
+from shortlist.backends.fake import Failing, Noisy
+from shortlist.check import make_ranking
+from shortlist.core.errors import BackendError, ConfigError, InputError
+from shortlist.drive import Scheduled
+from shortlist.jobs import rerank_file
+from shortlist.schedules import Map
+from shortlist.scorers import Pairs
+
+
+def plain_writer(rankings: Iterable[Ranking], path: Path) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for ranking in rankings:
+            for rank, c in enumerate(ranking.candidates, 1):
+                file.write(f"{ranking.query.id} {c.id} {rank} {c.score} {c.first_rank} {ranking.status}\n")
+
+
+def rankings(n: int = 40) -> list[Ranking]:
+    return [make_ranking(10, seed=i, query_id=f"q{i}") for i in range(n)]
+
+
+def stage(sigma: float = 2.0) -> Scheduled:
+    return Scheduled(Pairs(Noisy(sigma=sigma)), Map())
+
+
+def run(output: Path, **options: object) -> object:
+    given = {"rankings": rankings(), "stage": stage(), "writer": plain_writer, "batch": 4, "k": 5, **options}
+    return rerank_file(output=output, **given)  # type: ignore[arg-type]
+
+
+def interrupted_after(n: int) -> Iterable[Ranking]:
+    yield from rankings()[:n]
+    raise KeyboardInterrupt
+
+
+def test_an_interrupted_job_continues_with_whole_batches(tmp_path: Path) -> None:
+    run(tmp_path / "undisturbed")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "killed", rankings=interrupted_after(22))
+    assert not (tmp_path / "killed").exists(), "an unfinished job must not leave an output"
+    report = run(tmp_path / "killed")
+    assert report.resumed == 20 and report.queries == 40  # type: ignore[attr-defined]
+    assert (tmp_path / "killed").read_bytes() == (tmp_path / "undisturbed").read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "killed", "killed.manifest.json", "undisturbed", "undisturbed.manifest.json"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("cut", [1, 5, 40, 300])
+def test_a_torn_record_is_dropped(tmp_path: Path, cut: int) -> None:
+    run(tmp_path / "undisturbed")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "killed", rankings=interrupted_after(22))
+    journal = tmp_path / "killed.journal"
+    journal.write_bytes(journal.read_bytes()[:-cut])
+    run(tmp_path / "killed")
+    assert (tmp_path / "killed").read_bytes() == (tmp_path / "undisturbed").read_bytes()
+
+
+def test_a_journal_of_another_configuration_is_refused_and_restart_throws_it_away(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "out", rankings=interrupted_after(22))
+    with pytest.raises(ConfigError, match="differs in stage.*--restart"):
+        run(tmp_path / "out", stage=stage(sigma=3.0))
+    with pytest.raises(ConfigError, match="differs in k"):
+        run(tmp_path / "out", k=6)
+    assert run(tmp_path / "out", stage=stage(sigma=3.0), restart=True).resumed == 0  # type: ignore[attr-defined]
+
+
+def test_a_changed_input_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "out", rankings=interrupted_after(22))
+    changed = [*rankings()[:6], make_ranking(10, seed=99, query_id="q6"), *rankings()[7:]]
+    with pytest.raises(InputError, match="batch 2"):
+        run(tmp_path / "out", rankings=changed)
+
+
+def test_the_manifest_tells_how_to_repeat_it(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.write_text("x")
+    run(tmp_path / "out", inputs={"run": data}, facts={"seed": 7}, depth=8)
+    manifest = json.loads((tmp_path / "out.manifest.json").read_text())
+    assert manifest["stage"]["scorer"]["backend"]["digest"] == Noisy(sigma=2.0).digest
+    assert manifest["inputs"]["run"]["sha256"] == "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+    assert (manifest["k"], manifest["depth"], manifest["seed"]) == (5, 8, 7)
+    assert manifest["report"]["statuses"] == {"ranked": 40} and manifest["report"]["usage"]["calls"] == 320
+    assert "python" in manifest["versions"] and "numpy" in manifest["versions"]
+
+
+def test_failures_are_counted_with_their_reasons(tmp_path: Path) -> None:
+    bad = make_ranking(3, query_id="bad", text="fail here")
+    failing = Scheduled(Pairs(Failing()), Map(), on_error="unscored")
+    report = run(tmp_path / "out", rankings=[*rankings(3), bad], stage=failing)
+    assert report.statuses == {"ranked": 3, "unscored": 1}  # type: ignore[attr-defined]
+    assert "BackendError" in report.reasons["bad"]  # type: ignore[attr-defined]
+    with pytest.raises(BackendError):
+        run(tmp_path / "other", rankings=[bad], stage=Scheduled(Pairs(Failing()), Map()))
+
+
+CHILD = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {folder!r})
+import test_rerank_job as t
+class Slowly(list):
+    def __iter__(self):
+        for item in super().__iter__():
+            time.sleep(0.004)
+            yield item
+t.run(Path(sys.argv[1]), rankings=Slowly(t.rankings()))
+"""
+
+
+@pytest.mark.slow
+def test_kill_nine_at_ten_random_moments_changes_nothing(tmp_path: Path) -> None:
+    run(tmp_path / "undisturbed")
+    child = [sys.executable, "-c", CHILD.format(folder=str(Path(__file__).parent)), str(tmp_path / "killed")]
+    rng = random.Random(0)
+    kills = 0
+    while kills < 10:
+        process = subprocess.Popen(child)
+        journal = tmp_path / "killed.journal"
+        while not journal.exists() and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0.0, 0.12))
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            kills += 1
+        process.wait()
+        if (tmp_path / "killed").exists():
+            assert (tmp_path / "killed").read_bytes() == (tmp_path / "undisturbed").read_bytes()
+            (tmp_path / "killed").unlink()
+    subprocess.run(child, check=True)
+    assert (tmp_path / "killed").read_bytes() == (tmp_path / "undisturbed").read_bytes()
+
+
