@@ -89,6 +89,5 @@ class Prompted:
         if not reading.valid and self.on_malformed == "raise":
             what = ", ".join(r.kind for r in reading.repairs) or "nothing usable"
             raise OutputError(f"query {query.id!r}: {what} in the model's output {completion.text[:80]!r}")
-        repairs = reading.repairs if completion.finished else (*reading.repairs, Repair("output_cut"))
         usage = completion.usage if completion.usage.calls else completion.usage + Usage(calls=1)
-        return Call(tuple(c.id for c in candidates), reading.scores, completion.text, repairs, usage)
+        return Call(tuple(c.id for c in candidates), reading.scores, completion.text, reading.repairs, usage)

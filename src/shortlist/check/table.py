@@ -1,0 +1,71 @@
+"""The table of methods, generated from the methods themselves: nobody can forget to update it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..core.protocols import Schedule
+from ..core.registry import RERANKERS
+from ..drive import Scheduled
+from ..drive.simulate import cost
+from ..scorers import Prompted
+from .registered import registered
+
+HEADINGS = ("method", "paradigm", "parts", "calls", "steps", "extra", "what it is", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class MethodRow:
+    """One method. calls and steps: for 100 candidates, simulated with a judge that is always right; None if unknown."""
+
+    name: str
+    paradigm: str
+    parts: str
+    calls: float | None
+    steps: float | None
+    extra: str
+    summary: str
+    source: str
+
+    def cells(self) -> tuple[str, ...]:
+        numbers = ["-" if v is None else f"{v:.0f}" for v in (self.calls, self.steps)]
+        return (self.name, self.paradigm, self.parts, *numbers, self.extra or "-", self.summary, self.source)
+
+
+def method_rows(n: int = 100) -> list[MethodRow]:
+    """A row per registered method; third-party methods that cannot be built on a fake have no calls."""
+    built = {method.name: method.build() for method in registered()}
+    rows = []
+    for name in RERANKERS.names():
+        info, reranker = RERANKERS.info(name), built.get(name)
+        schedule = getattr(reranker, "schedule", None)
+        spent = cost(schedule, n, seeds=range(5)) if isinstance(schedule, Schedule) else None
+        rows.append(
+            MethodRow(
+                name,
+                info.paradigm,
+                parts_of(reranker),
+                spent.calls if spent else None,
+                spent.steps if spent else None,
+                info.extra,
+                info.summary,
+                info.source,
+            )
+        )
+    return rows
+
+
+def parts_of(reranker: object) -> str:
+    """``scorer x schedule``, with a language model's prompt and readout spelled out."""
+    if not isinstance(reranker, Scheduled):
+        return type(reranker).__name__ if reranker is not None else ""
+    scorer = reranker.scorer
+    left = [type(scorer.prompt), type(scorer.readout)] if isinstance(scorer, Prompted) else [type(scorer)]
+    return " x ".join(part.__name__ for part in [*left, type(reranker.schedule)])
+
+
+def markdown(rows: Sequence[MethodRow]) -> str:
+    """The rows as a Markdown table, for the documentation."""
+    lines = [HEADINGS, tuple("---" for _ in HEADINGS), *(row.cells() for row in rows)]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"

@@ -1,0 +1,150 @@
+"""JSON as models write it: fenced, inside prose, with single quotes and trailing commas, or cut off in the middle.
+
+``parse`` is total and looks at a text a bounded number of times. It does not know what the values mean.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from itertools import islice
+
+from .text import last_match, to_float
+
+_TRAILING_COMMA = re.compile(r",(?=\s*+[}\]])")
+_SINGLE_QUOTED = re.compile(r"(?<=[{\[,:\s])'([^'\"\n]{0,200}+)'(?=\s{0,8}[:,}\]])")
+_FLAT = re.compile(r"\{[^{}]*+\}")
+_FLAT_LIST = re.compile(r"\[[^\[\]]*+\]")
+_SCALAR = r"\"[^\"\n]{0,60}+\"|'[^'\n]{0,60}+'|[-+\w.]{1,60}+"
+_PAIR = re.compile(
+    r"(?:\"(?P<double>[^\"\n]{1,60}+)\"|'(?P<single>[^'\n]{1,60}+)'|(?P<bracket>\[[^\[\]\n]{1,40}+\])"
+    r"|(?<![\w.])(?P<bare>\d{1,9}+|[A-Za-z](?!\w)))"
+    rf"\s{{0,8}}[:=]\s{{0,8}}(?P<value>{_SCALAR}|\{{[^{{}}]*+\}})(?P<after>\s{{0,8}}[,;}}\]\n])?+"
+)
+_CUT_LIST = re.compile(rf"\s*+\[((?:\s*+(?:{_SCALAR})\s*+,)++)")
+_MOST = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """A JSON object as the pairs that were written, repeated keys included."""
+
+    items: tuple[tuple[str, object], ...]
+
+    def first(self, keys: tuple[str, ...]) -> object:
+        """The value of the first of ``keys`` that is there (ignoring case), or None."""
+        given = {key.strip().casefold(): value for key, value in self.items}
+        return next((given[key] for key in keys if key in given), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """value: objects as ``Object``, arrays as lists, None when there was nothing. open_end: the text breaks off."""
+
+    value: object = None
+    repairs: tuple[str, ...] = ()
+    open_end: bool = False
+
+
+def parse(text: str, *, finished: bool = True) -> Parsed:
+    """The JSON value in ``text``, strictly if possible, else with the named repairs that made it readable.
+
+    finished: False when the text was cut by a length limit, so that a number at its very end cannot be trusted.
+
+    >>> parse("Scores: {'a': 1,}").repairs
+    ('stripped_prose', 'single_quotes', 'trailing_comma')
+    """
+    body, repairs = text.strip(), []
+    fenced = _fenced(body)
+    if fenced is not None:
+        body, repairs = fenced, ["stripped_fence"]
+    for part in _candidates(body):
+        around = [] if part == body else ["stripped_prose"]
+        for mended, how in ((part, []), _mend(part)):
+            value = _strict(mended)
+            if isinstance(value, (Object, list)):
+                return Parsed(value, (*repairs, *around, *how))
+    return _recover(body, tuple(repairs), finished)
+
+
+def _fenced(body: str) -> str | None:
+    """The inside of the last code block with something like JSON in it; an open block reaches to the end."""
+    if "```" not in body:
+        return None
+    blocks = [block for block in body.split("```")[1::2] if "{" in block or "[" in block]
+    return re.sub(r"\A\s{0,8}(?i:json5?|jsonc)?\s*+", "", blocks[-1]).strip() if blocks else None
+
+
+def _candidates(body: str) -> list[str]:
+    """Parts of ``body`` that may be the JSON value, likeliest first; a handful at most."""
+    brace, end = body.find("{"), body.rfind("}")
+    bracket, close = body.find("["), body.rfind("]")
+    parts = [body]
+    if 0 <= bracket < brace and close > end:
+        parts.append(body[bracket : close + 1])
+    if 0 <= brace < end:
+        parts.append(body[brace : end + 1])
+        parts += _last(_FLAT, body)
+    elif brace < 0 <= bracket < close:
+        parts.append(body[bracket : close + 1])
+        parts += _last(_FLAT_LIST, body)
+    return parts
+
+
+def _last(pattern: re.Pattern[str], body: str) -> list[str]:
+    found = last_match(pattern, body)
+    return [] if found is None else [found[0]]
+
+
+def _mend(part: str) -> tuple[str, list[str]]:
+    how = []
+    mended, count = _SINGLE_QUOTED.subn(r'"\1"', part)
+    if count:
+        how.append("single_quotes")
+    mended, count = _TRAILING_COMMA.subn("", mended)
+    if count:
+        how.append("trailing_comma")
+    return mended, how
+
+
+def _strict(text: str) -> object:
+    try:
+        return json.loads(text, object_pairs_hook=_object, parse_int=to_float, parse_float=to_float)
+    except (ValueError, RecursionError):  # nested deeper than the interpreter's stack is no answer either
+        return None
+
+
+def _object(pairs: list[tuple[str, object]]) -> Object:
+    return Object(tuple(pairs))
+
+
+def _recover(body: str, repairs: tuple[str, ...], finished: bool) -> Parsed:
+    """Pairs or complete objects read off a text that is not JSON as a whole."""
+    entries = [_strict(_mend(m[0])[0]) for m in islice(_FLAT.finditer(body), _MOST)] if body.startswith("[") else []
+    objects: list[object] = [entry for entry in entries if isinstance(entry, Object) and len(entry.items) > 1]
+    open_end = body.rfind("{") > body.rfind("}") or (body.startswith("[") and not body.endswith("]"))
+    kinds = (*repairs, "recovered_pairs", *(("truncated_json",) if open_end else ()))
+    if objects:
+        return Parsed(objects, kinds, open_end)
+    items = []
+    for match in islice(_PAIR.finditer(body), _MOST):
+        sure = match["after"] is not None or (finished and not open_end) or not match["value"][-1:].isalnum()
+        if sure:
+            key = match["double"] or match["single"] or match["bracket"] or match["bare"]
+            items.append((key, _scalar(match["value"])))
+    if items:
+        return Parsed(Object(tuple(items)), kinds, open_end)
+    cut = _CUT_LIST.match(body)
+    if cut is None:
+        return Parsed(None, repairs, open_end)
+    return Parsed([_scalar(v.strip()) for v in cut[1].split(",")[:-1]], (*repairs, "truncated_json"), True)
+
+
+def _scalar(text: str) -> object:
+    if text.startswith("{"):
+        return _strict(_mend(text)[0])
+    if text[:1] in ("'", '"'):
+        return text[1:-1]
+    value = _strict(text)
+    return text if value is None and text != "null" else value
