@@ -194,19 +194,18 @@ def test_lockstep_asynchronous_and_single_queries_agree_with_a_noisy_model(reado
 
 def test_retries_are_asked_counted_and_limited() -> None:
     start = make_ranking(25)
-    flaky = Scheduled(Prompted(Listing(), Permutation(), Broken(rate=0.5, outputs=("no",)), "retry", retries=20), SlidingWindow())
+    half = Broken(rate=0.5, outputs=("no",))
+    flaky = Scheduled(Prompted(Listing(), Permutation(), half, "retry", retries=20), SlidingWindow())
     (done,) = flaky.rerank([start])
     assert done.ids[:10] == true_order(25)[:10] and set(done.repairs) <= {"retried"}
-    never = Scheduled(
-        Prompted(Listing(), Permutation(), Broken(outputs=("no",)), "retry", retries=3), SlidingWindow()
-    )
+    never = Scheduled(Prompted(Listing(), Permutation(), Broken(outputs=("no",)), "retry", retries=3), SlidingWindow())
     (done,) = never.rerank([start])
     assert done.status == "unscored" and done.repairs["retried"] == 2 * 3 and done.usage.calls == 2 * 4
 
 
 def test_raise_names_the_query_and_the_output() -> None:
     strict = Scheduled(Prompted(Listing(), Permutation(), Broken(outputs=("no",)), "raise"), SlidingWindow())
-    with pytest.raises(OutputError, match="'q1'.*no_identifiers.*'no'"):
+    with pytest.raises(OutputError, match=r"'q1'.*no_identifiers.*'no'"):
         strict.rerank([make_ranking(5)])
 
 
@@ -249,7 +248,8 @@ class Sabotaged:
         if self.how == "loses":
             return replace(after, candidates=some[:-1])
         if self.how == "invents":
-            return replace(after, candidates=(*some[:-1], replace(some[-1], document=replace(some[-1].document, id="new"))))
+            other = replace(some[-1], document=replace(some[-1].document, id="new"))
+            return replace(after, candidates=(*some[:-1], other))
         if self.how == "forgets the trace":
             return replace(after, trace=())
         if self.how == "drifts":

@@ -12,14 +12,14 @@ import shortlist
 ROOT = Path(shortlist.__file__).parent
 LAYER = {
     "core": 0,
-    "formats": 1, "data": 1, "schedules": 1, "readouts": 1, "fuse": 1, "measures": 1, "models": 1, "demo": 1,
-    "pipeline": 2,
+    "formats": 1, "schedules": 1, "readouts": 1, "prompts": 1, "fuse": 1, "measures": 1, "models": 1, "demo": 1,
+    "data": 2, "pipeline": 2,
     "drive": 3, "scorers": 3, "backends": 3,
     "retrieve": 4, "rerank": 4,
     "jobs": 5, "evaluate": 5, "check": 5,
     "cli": 6, "__main__": 7, "__init__": 7,
 }  # fmt: skip
-STANDARD_LIBRARY_ONLY = ("core", "schedules", "readouts", "fuse")
+STANDARD_LIBRARY_ONLY = ("core", "schedules", "readouts", "prompts", "fuse")
 NUMPY_ALLOWED = ("measures", "data", "formats")
 HEAVY = ("torch", "transformers", "onnxruntime", "openvino", "bm25s", "numpy", "rich", "pypdf", "bs4", "tokenizers")
 
@@ -38,8 +38,9 @@ def _imports(name: str, path: Path) -> list[tuple[str, bool]]:
             module = [*base, *(node.module or "").split(".")] if node.module else base
             found += [(".".join([*module, alias.name]), True) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            inside = (node.module or "").split(".")[0] == "shortlist"
-            found.append(((node.module or "").removeprefix("shortlist."), True) if inside else (node.module or "", False))
+            name = node.module or ""
+            inside = name.split(".")[0] == "shortlist"
+            found.append((name.removeprefix("shortlist."), inside))
         elif isinstance(node, ast.Import):
             found += [(alias.name, False) for alias in node.names]
     return found
@@ -70,7 +71,8 @@ def test_pure_layers_import_only_the_standard_library() -> None:
         here = name.split(".")[0]
         allowed = set(sys.stdlib_module_names) | ({"numpy"} if here in NUMPY_ALLOWED else set())
         if here in STANDARD_LIBRARY_ONLY + NUMPY_ALLOWED:
-            wrong += [f"{name}: {t}" for t, inside in _imports(name, path) if not inside and t.split(".")[0] not in allowed]
+            outside = [target for target, inside in _imports(name, path) if not inside]
+            wrong += [f"{name}: {target}" for target in outside if target.split(".")[0] not in allowed]
     assert not [w for w in wrong if not w.endswith((": ir_measures", ": bs4", ": pypdf"))]
 
 

@@ -53,7 +53,8 @@ def test_chaining_is_associative() -> None:
 
 def test_equal_prefixes_of_a_fusion_run_once() -> None:
     first = Fixed()
-    (done,) = (first % 10 >> oracle()) .__add__(first % 10 >> Scheduled(Pairs(Noisy(sigma=9.0)), Map()))(["q"])  # fmt: skip
+    noisy = Scheduled(Pairs(Noisy(sigma=9.0)), Map())
+    (done,) = ((first % 10 >> oracle()) + (first % 10 >> noisy))(["q"])
     assert first.asked == [10]
     assert sorted(done.ids) == sorted(f"d{i}" for i in range(10))
 
@@ -71,6 +72,7 @@ def test_fusion_is_reciprocal_rank_fusion() -> None:
         ("text", ["q1"]),
         (["a", "b"], ["q1", "q2"]),
         ({"x": "a", "y": "b"}, ["x", "y"]),
+        ({"x": Query("x", "a")}, ["x"]),
         (Query("z", "a"), ["z"]),
         ([Ranking(Query("r", "a"))], ["r"]),
     ],

@@ -9,7 +9,6 @@ True
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 from .core.registry import RERANKERS, RETRIEVERS
@@ -20,12 +19,6 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["Candidate", "Document", "Query", "Ranking", "Scale", "available", "load", "retriever"]
-
-_LAZY = {
-    "evaluate": ("shortlist.evaluate", "evaluate"),
-    "compare": ("shortlist.evaluate", "compare"),
-    "read": ("shortlist.formats", "read"),
-}
 
 
 def load(name: str, **params: Any) -> Stage:
@@ -44,10 +37,3 @@ def retriever(name: str, **params: Any) -> Stage:
 def available() -> list[str]:
     """Names of all rerankers; imports none of them."""
     return RERANKERS.names()
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        module, attribute = _LAZY[name]
-        return getattr(importlib.import_module(module), attribute)
-    raise AttributeError(f"module 'shortlist' has no attribute {name!r}")

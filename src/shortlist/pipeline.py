@@ -22,17 +22,17 @@ from .core.types import Query, Ranking
 
 DEFAULT_DEPTH = 1000  # what a retriever without a cutoff returns: TREC's depth
 
-Inputs = str | Query | Ranking | Mapping[str, str] | Iterable[str | Query | Ranking]
+Inputs = str | Query | Ranking | Mapping[str, str | Query] | Iterable[str | Query | Ranking]
 
 
 def as_rankings(inputs: Inputs) -> list[Ranking]:
-    """Queries, query texts, an id -> text mapping, or rankings, as a list of rankings.
+    """Queries, query texts, a mapping of ids to either, or rankings, as a list of rankings.
 
     >>> [r.query.id for r in as_rankings(["first", "second"])]
     ['q1', 'q2']
     """
     if isinstance(inputs, Mapping):
-        return [Ranking(Query(query_id, text)) for query_id, text in inputs.items()]
+        return [Ranking(q if isinstance(q, Query) else Query(query_id, q)) for query_id, q in inputs.items()]
     listed = [inputs] if isinstance(inputs, (str, Query, Ranking)) else list(inputs)
     rankings = [_as_ranking(item, number) for number, item in enumerate(listed, 1)]
     ids = [r.query.id for r in rankings]

@@ -2,17 +2,30 @@
 
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shortlist.backends.fake import Broken, Noisy, Oracle
+from shortlist.core import params
 from shortlist.core.errors import ConfigError
 from shortlist.core.params import describe, digest, from_toml, params_of, to_toml
 from shortlist.drive import Budget, Scheduled
 from shortlist.schedules import Map, SlidingWindow
 from shortlist.scorers import Pairs
+
+
+@dataclass(frozen=True)
+class Budgeted:
+    """A parameter that is not None by default."""
+
+    limit: object = 5
+
+
+Budgeted.__module__ = "shortlist.core.params"
+params.Budgeted = Budgeted  # type: ignore[attr-defined]
 
 
 def reranker() -> Scheduled:
@@ -28,12 +41,25 @@ def test_toml_round_trip_of_nested_parts() -> None:
     assert rebuilt == nested
 
 
-@given(st.text(alphabet=st.characters(exclude_categories=["Cs"])), st.integers(-(2**60), 2**60), st.floats(allow_nan=False))
+TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
+
+
+@given(TEXT, st.integers(-(2**60), 2**60), st.floats(allow_nan=False))
 def test_any_text_and_number_survives_toml(text: str, whole: int, real: float) -> None:
     from shortlist.core.types import Repair, Usage
 
     assert from_toml(to_toml(Repair(text, whole, text))) == Repair(text, whole, text)
     assert from_toml(to_toml(Usage(seconds=real))) == Usage(seconds=real)
+
+
+def test_none_survives_where_it_is_not_the_default() -> None:
+    from shortlist.core.types import Document, Query
+
+    assert from_toml(to_toml(Query("q", "text"))) == Query("q", "text")
+    assert "title" not in to_toml(Document("d", "text"))
+
+    assert from_toml(to_toml(Budgeted(None))) == Budgeted(None)
+    assert from_toml(to_toml(Budgeted(Budgeted(None)))) == Budgeted(Budgeted(None))
 
 
 def test_repr_rebuilds() -> None:
@@ -45,9 +71,8 @@ def test_digest_tells_configurations_apart_and_is_the_same_in_another_process() 
     assert digest(reranker()) == digest(reranker())
     assert digest(reranker()) != digest(Scheduled(Pairs(Oracle()), Map(), Budget(calls=4)))
     assert digest(Noisy(sigma=1.0)) != digest(Noisy(sigma=2.0))
-    code = (
-        "from shortlist.core.params import digest; from shortlist.schedules import SlidingWindow; print(digest(SlidingWindow()))"
-    )
+    imports = "from shortlist.core.params import digest; from shortlist.schedules import SlidingWindow"
+    code = f"{imports}; print(digest(SlidingWindow()))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == digest(SlidingWindow())
 

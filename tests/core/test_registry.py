@@ -16,12 +16,12 @@ def test_a_file_is_a_name_with_dashes() -> None:
 
 
 def test_a_wrong_name_suggests_the_nearest_and_lists_what_is_known() -> None:
-    with pytest.raises(UnknownName, match="did you mean 'cross-encoder'.*late-interaction"):
+    with pytest.raises(UnknownName, match=r"did you mean 'cross-encoder'.*late-interaction"):
         shortlist.load("cross-encodr")
 
 
 def test_a_wrong_parameter_lists_the_right_ones() -> None:
-    with pytest.raises(ConfigError, match="takes no parameter 'modle'; it takes: .*backend"):
+    with pytest.raises(ConfigError, match=r"takes no parameter 'modle'; it takes: .*backend"):
         shortlist.load("cross-encoder", modle="x")
 
 
@@ -45,6 +45,9 @@ def test_third_parties_register_by_entry_point(monkeypatch: pytest.MonkeyPatch) 
     assert "their-method" in shortlist.available()
     assert shortlist.load("their-method", strength=3) == ("built", 3)
     assert registry.RERANKERS.info("their-method").source == "nobody 2026."
+    del module.build
+    with pytest.raises(ConfigError, match=r"'their-method'.*no build\(\)"):
+        shortlist.load("their-method")
 
 
 def test_a_missing_package_names_the_pip_line() -> None:

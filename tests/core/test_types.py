@@ -36,9 +36,11 @@ def test_rank_derived_scores_decrease_strictly_and_say_so() -> None:
 
 
 def test_first_score_and_rank_travel_with_the_document_through_two_stages() -> None:
-    start = Ranking(Query("q", "t"), tuple(Candidate(Document(i, ""), s) for i, s in [("a", 9.0), ("b", 8.0), ("c", 7.0)]))
+    scored = [("a", 9.0), ("b", 8.0), ("c", 7.0)]
+    start = Ranking(Query("q", "t"), tuple(Candidate(Document(i, ""), s) for i, s in scored))
     twice = start.reorder([2, 0, 1], [0.1, 0.2, 0.3], scale=Scale.LOGIT).reorder([2, 1, 0])
-    assert {c.id: (c.first_score, c.first_rank) for c in twice.candidates} == {"a": (9.0, 0), "b": (8.0, 1), "c": (7.0, 2)}
+    first = {c.id: (c.first_score, c.first_rank) for c in twice.candidates}
+    assert first == {"a": (9.0, 0), "b": (8.0, 1), "c": (7.0, 2)}
 
 
 def test_scores_are_given_by_old_position() -> None:

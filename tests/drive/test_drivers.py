@@ -77,7 +77,8 @@ def test_asynchronous_keeps_to_the_concurrency_limit() -> None:
             state["now"] -= 1
             return self.score([group])[0]
 
-    done = Scheduled(Counting(comparable="across"), Map()).rerank([make_ranking(30, query_id=f"q{i}") for i in range(3)])
+    rankings = [make_ranking(30, query_id=f"q{i}") for i in range(3)]
+    done = Scheduled(Counting(comparable="across"), Map()).rerank(rankings)
     assert state["most"] == 4
     assert done[0].ids[0] == "d29"
 
@@ -122,7 +123,8 @@ def test_token_and_time_budgets_stop_between_rounds() -> None:
 
 def test_a_partial_heap_keeps_the_top_found_so_far() -> None:
     (full,) = Scheduled(Judge(), HeapTopK(children=2, k=10)).rerank([make_ranking(60)])
-    (cut,) = Scheduled(Judge(), HeapTopK(children=2, k=10), Budget(calls=len(full.trace) - 2)).rerank([make_ranking(60)])
+    budget = Budget(calls=len(full.trace) - 2)
+    (cut,) = Scheduled(Judge(), HeapTopK(children=2, k=10), budget).rerank([make_ranking(60)])
     assert cut.status == "partial" and cut.ids[:8] == full.ids[:8]
 
 

@@ -19,13 +19,14 @@ from shortlist.backends.fake import Failing, Noisy
 from shortlist.check import make_ranking
 from shortlist.core.errors import BackendError, ConfigError, InputError
 from shortlist.drive import Scheduled
+from shortlist.formats.atomic import atomic_text
 from shortlist.jobs import rerank_file
 from shortlist.schedules import Map
 from shortlist.scorers import Pairs
 
 
 def plain_writer(rankings: Iterable[Ranking], path: Path) -> None:
-    with path.open("w", encoding="utf-8") as file:
+    with atomic_text(path) as file:
         for ranking in rankings:
             for rank, c in enumerate(ranking.candidates, 1):
                 file.write(f"{ranking.query.id} {c.id} {rank} {c.score} {c.first_rank} {ranking.status}\n")
@@ -76,7 +77,7 @@ def test_a_torn_record_is_dropped(tmp_path: Path, cut: int) -> None:
 def test_a_journal_of_another_configuration_is_refused_and_restart_throws_it_away(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "out", rankings=interrupted_after(22))
-    with pytest.raises(ConfigError, match="differs in stage.*--restart"):
+    with pytest.raises(ConfigError, match=r"differs in stage.*--restart"):
         run(tmp_path / "out", stage=stage(sigma=3.0))
     with pytest.raises(ConfigError, match="differs in k"):
         run(tmp_path / "out", k=6)
@@ -148,5 +149,3 @@ def test_kill_nine_at_ten_random_moments_changes_nothing(tmp_path: Path) -> None
             (tmp_path / "killed").unlink()
     subprocess.run(child, check=True)
     assert (tmp_path / "killed").read_bytes() == (tmp_path / "undisturbed").read_bytes()
-
-

@@ -94,7 +94,8 @@ def scores_agree_with_the_order(reranker: Reranker) -> None:
     scores = [c.score for c in after.candidates if c.score is not None]
     assert all(a >= b for a, b in itertools.pairwise(scores)), "a lower rank has a higher score"
     came = {c.id: (c.score, position) for position, c in enumerate(before.candidates)}
-    assert all((c.first_score, c.first_rank) == came.get(c.id) for c in after.candidates), "first-stage score or rank lost"
+    kept = all((c.first_score, c.first_rank) == came.get(c.id) for c in after.candidates)
+    assert kept, "first-stage score or rank lost"
 
 
 def survives_hard_texts(reranker: Reranker) -> None:

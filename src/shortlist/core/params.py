@@ -21,6 +21,8 @@ from typing import Any
 
 from .errors import ConfigError
 
+NONE = "none"
+
 
 def params_of(obj: object) -> dict[str, Any]:
     """The constructor parameters of ``obj`` with their present values.
@@ -63,9 +65,11 @@ def digest(value: Any) -> str:
 
 
 def to_toml(obj: object) -> str:
-    """``obj`` as a TOML document that ``from_toml`` turns back into an equal object; ``None`` is left out."""
-    table = {"type": _path(type(obj)), **params_of(obj)}
-    return "\n".join(_lines(table, ())) + "\n"
+    """``obj`` as a TOML document that ``from_toml`` turns back into an equal object.
+
+    TOML has no null: ``None`` is left out where it is the default and written as ``{type = "none"}`` elsewhere.
+    """
+    return "\n".join(_lines(_table(obj), ())) + "\n"
 
 
 def from_toml(text: str) -> Any:
@@ -85,11 +89,20 @@ def build(table: Any) -> Any:
     values = {k: build(v) for k, v in table.items() if k != "type"}
     if "type" not in table:
         return values
+    if table["type"] == NONE:
+        return None
     cls = _resolve(table["type"])
     try:
         return cls(**values)
     except TypeError as error:
         raise ConfigError(f"{table['type']}: {error}") from error
+
+
+def _table(obj: object) -> dict[str, Any]:
+    """The constructor call as a table, without what is None by default."""
+    defaults = {name: p.default for name, p in inspect.signature(type(obj)).parameters.items()}
+    given = {k: v for k, v in params_of(obj).items() if v is not None or defaults.get(k) is not None}
+    return {"type": _path(type(obj)), **given}
 
 
 def _path(cls: type) -> str:
@@ -109,10 +122,8 @@ def _resolve(path: str) -> Any:
 def _lines(table: Mapping[str, Any], prefix: tuple[str, ...]) -> list[str]:
     plain, nested = [], []
     for key, value in table.items():
-        if value is None:
-            continue
         if _is_table(value):
-            inner = value if isinstance(value, Mapping) else {"type": _path(type(value)), **params_of(value)}
+            inner = value if isinstance(value, Mapping) else _table(value)
             nested += ["", f"[{'.'.join((*prefix, _key(key)))}]", *_lines(inner, (*prefix, _key(key)))]
         else:
             plain.append(f"{_key(key)} = {_inline(value)}")
@@ -120,12 +131,14 @@ def _lines(table: Mapping[str, Any], prefix: tuple[str, ...]) -> list[str]:
 
 
 def _is_table(value: Any) -> bool:
-    if isinstance(value, (str, bool, int, float, list, tuple, set, frozenset, Path)):
+    if value is None or isinstance(value, (str, bool, int, float, list, tuple, set, frozenset, Path)):
         return False
     return not (inspect.isfunction(value) or inspect.isclass(value))
 
 
 def _inline(value: Any) -> str:
+    if value is None:
+        return f'{{type = "{NONE}"}}'
     value = value if isinstance(value, (list, tuple)) else describe(value)
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -138,8 +151,8 @@ def _inline(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_inline(v) for v in value) + "]"
     if not isinstance(value, Mapping):
-        value = {"type": _path(type(value)), **params_of(value)}
-    return "{" + ", ".join(f"{_key(k)} = {_inline(v)}" for k, v in value.items() if v is not None) + "}"
+        value = _table(value)
+    return "{" + ", ".join(f"{_key(k)} = {_inline(v)}" for k, v in value.items()) + "}"
 
 
 def _key(key: object) -> str:

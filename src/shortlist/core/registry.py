@@ -51,15 +51,14 @@ class Registry:
             return importlib.import_module(f"{self.package}.{wanted.replace('-', '_')}")
         points = self._entry_points()
         if wanted in points:
-            loaded = points[wanted].load()
-            if not hasattr(loaded, "build"):
-                raise ConfigError(f"entry point {wanted!r} of {self.group!r} gives {loaded!r}, which has no build()")
-            return loaded  # type: ignore[no-any-return]
+            return points[wanted].load()  # type: ignore[no-any-return]
         raise UnknownName(self.kind, name, self.names())
 
     def load(self, name: str, **params: Any) -> Any:
         """Build the named thing. Raises ConfigError for a parameter that its ``build`` does not take."""
-        build = self.module(name).build
+        build = getattr(self.module(name), "build", None)
+        if build is None:
+            raise ConfigError(f"{self.kind} {name!r}: its module {self.module(name)!r} has no build()")
         accepted = inspect.signature(build).parameters
         unknown = [p for p in params if p not in accepted]
         if unknown:

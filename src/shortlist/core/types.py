@@ -161,7 +161,7 @@ class Call:
 class Ranking:
     """Candidates of one query, best first. Ids are unique; documents with equal texts stay apart.
 
-    Raises RankingError for a repeated id and ScoreError for a NaN score.
+    Raises RankingError for a repeated id and ScoreError for a score that is NaN or +inf.
     """
 
     query: Query
@@ -177,8 +177,8 @@ class Ranking:
             twice = [i for i, count in Counter(ids).items() if count > 1]
             raise RankingError(f"query {self.query.id!r}: documents listed twice: {twice[:5]}; ids must be unique")
         for c in self.candidates:
-            if c.score is not None and math.isnan(c.score):
-                raise ScoreError(f"query {self.query.id!r}, document {c.id!r}: the score is NaN")
+            if c.score is not None and (math.isnan(c.score) or c.score == math.inf):
+                raise ScoreError(f"query {self.query.id!r}, document {c.id!r}: the score {c.score} is not finite")
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -284,7 +284,7 @@ class Request:
     labels: strings whose next-token log-probabilities are wanted; empty means generated text. prefill: text that the
     answer must begin with. attempt: 0 first, then 1, 2 ... for retries (part of cache keys). group: what the prompt
     was rendered from. answer: writes what a model with given scores would say. Models ignore both; fakes answer by
-    them.
+    them. repairs: what the prompt had to mend, such as a passage that was cut; they end up on the Call.
     """
 
     prompt: str | tuple[Message, ...]
@@ -294,14 +294,15 @@ class Request:
     attempt: int = 0
     group: tuple[Query, tuple[Candidate, ...]] | None = field(default=None, compare=False)
     answer: Callable[[Scores], Completion] | None = field(default=None, compare=False, repr=False)
+    repairs: tuple[Repair, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
     """What a language model gave back.
 
-    text: generated text. labels: log-probability (or logit) per requested label; one that the backend could not see is
-    absent. finished: False when the length limit cut the text.
+    text: generated text, with the request's prefill in front. labels: log-probability (or logit) per requested label;
+    one that the backend could not see is absent. finished: False when the length limit cut the text.
     """
 
     text: str = ""

@@ -33,7 +33,7 @@ class Scheduled(Stage):
         name = type(self.schedule).__name__
         if self.schedule.needs_across and self.scorer.comparable != "across":
             raise ConfigError(
-                f"{name} compares scores of different calls, but the scores of {self.scorer!r} mean something only "
+                f"{name} compares scores of different calls, but the scores of {_name(self.scorer)} mean something only "
                 "within one call; use a schedule that orders within groups (SlidingWindow, HeapTopK, ...)"
             )
         size, limit = self.schedule.group_size, self.scorer.max_group
@@ -59,3 +59,8 @@ class Scheduled(Stage):
         source = iter(rankings)
         while chunk := list(islice(source, batch)):
             yield from self.rerank(chunk, k=k)
+
+
+def _name(scorer: Scorer) -> str:
+    readout = getattr(scorer, "readout", None)
+    return type(scorer).__name__ + (f" with {type(readout).__name__}" if readout is not None else "")

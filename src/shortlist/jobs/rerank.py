@@ -8,7 +8,6 @@ a rename.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,6 +19,7 @@ from typing import Any, Protocol
 from ..core.errors import ConfigError, InputError
 from ..core.params import digest
 from ..core.types import Ranking, Usage
+from ..formats.atomic import atomic_text
 from ..pipeline import Stage
 from .codec import fingerprint, pack, unpack
 from .journal import Journal
@@ -30,7 +30,7 @@ Progress = Callable[[int], None]
 
 
 class Writer(Protocol):
-    """Writes rankings to a path, streaming; see ``formats.write``."""
+    """Writes rankings to a path, streaming and atomically: the file appears when it is complete."""
 
     def __call__(self, rankings: Iterable[Ranking], path: Path) -> object: ...
 
@@ -87,12 +87,13 @@ def rerank_file(
         finished += len(chunk)
         progress(finished)
     report = _report(journal, resumed, time.monotonic() - began)
-    _publish(output, lambda path: writer((unpack(r) for b in journal.batches() for r in b["results"]), path))
+    writer((unpack(r) for b in journal.batches() for r in b["results"]), output)
     record = manifest(
         stage, inputs=inputs or {}, k=k, depth=depth, batch=batch, report=asdict(report), **dict(facts or {})
     )
     text = json.dumps(record, indent=2, ensure_ascii=False, default=str) + "\n"
-    _publish(output.with_name(output.name + ".manifest.json"), lambda path: path.write_text(text, encoding="utf-8"))
+    with atomic_text(output.with_name(output.name + ".manifest.json")) as out:
+        out.write(text)
     journal.remove()
     return report
 
@@ -134,15 +135,3 @@ def _report(journal: Journal, resumed: int, seconds: float) -> RerankReport:
             if record["reason"]:
                 reasons[record["query"]] = record["reason"]
     return RerankReport(statuses.total(), resumed, dict(statuses), reasons, dict(repairs), usage, seconds)
-
-
-def _publish(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside ``path`` and rename: readers see the old file or the whole new one, never a part."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        write(part)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -47,7 +47,7 @@ class JsonScores:
     low: float = 0.0
     high: float = 10.0
     identifiers: ids.Identifiers = "numbers"
-    tag: str | None = "answer"
+    tag: str = "answer"
     fenced: bool = False
 
     def __post_init__(self) -> None:

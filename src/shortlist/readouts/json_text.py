@@ -16,6 +16,7 @@ _TRAILING_COMMA = re.compile(r",(?=\s*+[}\]])")
 _SINGLE_QUOTED = re.compile(r"(?<=[{\[,:\s])'([^'\"\n]{0,200}+)'(?=\s{0,8}[:,}\]])")
 _FLAT = re.compile(r"\{[^{}]*+\}")
 _FLAT_LIST = re.compile(r"\[[^\[\]]*+\]")
+_LIST_OF_OBJECTS = re.compile(r"\[\s{0,8}\{")
 _SCALAR = r"\"[^\"\n]{0,60}+\"|'[^'\n]{0,60}+'|[-+\w.]{1,60}+"
 _PAIR = re.compile(
     r"(?:\"(?P<double>[^\"\n]{1,60}+)\"|'(?P<single>[^'\n]{1,60}+)'|(?P<bracket>\[[^\[\]\n]{1,40}+\])"
@@ -81,20 +82,12 @@ def _candidates(body: str) -> list[str]:
     brace, end = body.find("{"), body.rfind("}")
     bracket, close = body.find("["), body.rfind("]")
     parts = [body]
-    if 0 <= bracket < brace and close > end:
+    if 0 <= bracket < close and (brace < 0 or (bracket < brace and close > end)):
         parts.append(body[bracket : close + 1])
-    if 0 <= brace < end:
+    cut_list = close < end and _LIST_OF_OBJECTS.search(body) is not None
+    if 0 <= brace < end and body.rfind("{") < end and not cut_list:
         parts.append(body[brace : end + 1])
-        parts += _last(_FLAT, body)
-    elif brace < 0 <= bracket < close:
-        parts.append(body[bracket : close + 1])
-        parts += _last(_FLAT_LIST, body)
     return parts
-
-
-def _last(pattern: re.Pattern[str], body: str) -> list[str]:
-    found = last_match(pattern, body)
-    return [] if found is None else [found[0]]
 
 
 def _mend(part: str) -> tuple[str, list[str]]:
@@ -120,25 +113,29 @@ def _object(pairs: list[tuple[str, object]]) -> Object:
 
 
 def _recover(body: str, repairs: tuple[str, ...], finished: bool) -> Parsed:
-    """Pairs or complete objects read off a text that is not JSON as a whole."""
-    entries = [_strict(_mend(m[0])[0]) for m in islice(_FLAT.finditer(body), _MOST)] if body.startswith("[") else []
-    objects: list[object] = [entry for entry in entries if isinstance(entry, Object) and len(entry.items) > 1]
-    open_end = body.rfind("{") > body.rfind("}") or (body.startswith("[") and not body.endswith("]"))
+    """What can be read off a text that is not JSON as a whole: complete objects of a list, key-value pairs, a list."""
+    open_end = body.rfind("{") > body.rfind("}") or body.rfind("[") > body.rfind("]")
     kinds = (*repairs, "recovered_pairs", *(("truncated_json",) if open_end else ()))
+    entries = islice(_FLAT.finditer(body), _MOST) if _LIST_OF_OBJECTS.search(body) else ()
+    values = [_strict(_mend(m[0])[0]) for m in entries]
+    objects: list[object] = [v for v in values if isinstance(v, Object) and len(v.items) > 1]
     if objects:
         return Parsed(objects, kinds, open_end)
     items = []
     for match in islice(_PAIR.finditer(body), _MOST):
-        sure = match["after"] is not None or (finished and not open_end) or not match["value"][-1:].isalnum()
-        if sure:
+        whole = match["after"] is not None or match.end() < len(body) or (finished and not open_end)
+        if whole or not match["value"][-1:].isalnum():
             key = match["double"] or match["single"] or match["bracket"] or match["bare"]
             items.append((key, _scalar(match["value"])))
     if items:
         return Parsed(Object(tuple(items)), kinds, open_end)
-    cut = _CUT_LIST.match(body)
-    if cut is None:
-        return Parsed(None, repairs, open_end)
-    return Parsed([_scalar(v.strip()) for v in cut[1].split(",")[:-1]], (*repairs, "truncated_json"), True)
+    cut = _CUT_LIST.match(body, max(0, body.rfind("[")))
+    if open_end and cut is not None:
+        return Parsed([_scalar(v.strip()) for v in cut[1].split(",")[:-1]], (*repairs, "truncated_json"), True)
+    # one number in brackets is an identifier in prose, not a list of scores
+    flat = last_match(_FLAT_LIST, body) if "{" not in body else None
+    value = None if flat is None or "," not in flat[0] else _strict(flat[0])
+    return Parsed(value, (*repairs, *(("stripped_prose",) if value is not None else ())))
 
 
 def _scalar(text: str) -> object:

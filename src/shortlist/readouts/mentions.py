@@ -84,14 +84,25 @@ def find(text: str, identifiers: Identifiers, *, finished: bool = True, listing:
     if mentions:
         return Found(tuple(mentions), "bracketed", unreadable)
     pattern = _patterns(identifiers)
-    mentions = _named(text, identifiers, pattern)
-    if mentions:
-        return Found(tuple(_uncut(mentions, text, finished)), "named", unreadable)
+    named = _uncut(_named(text, identifiers, pattern), text, finished)
+    if named and not (listing and ">" in text):
+        return Found(tuple(named), "named", unreadable)
     if identifiers == "numbers":
-        mentions = _uncut(_bare_numbers(text, pattern.bare), text, finished)
+        bare = _uncut(_bare_numbers(text, pattern.bare), text, finished)
     else:
-        mentions = _bare_labels(text, identifiers, pattern.bare, listing)
-    return Found(tuple(mentions), "bare", unreadable)
+        bare = _bare_labels(text, identifiers, pattern.bare, listing)
+    if named and _longest_arrow(text, bare) <= len({m.position for m in named}):
+        return Found(tuple(named), "named", unreadable)
+    return Found(tuple(bare), "bare", unreadable)
+
+
+def _longest_arrow(text: str, mentions: list[Mention]) -> int:
+    """The most identifiers that one ``3 > 1 > 2`` holds: it outweighs a "Document 1" in the explanation behind it."""
+    longest = 0
+    for run in chains(text, tuple(mentions)):
+        if len(run) > longest and all(">" in text[a.end : b.start] for a, b in pairwise(run)):
+            longest = len({m.position for m in run})
+    return longest
 
 
 def chains(text: str, mentions: tuple[Mention, ...]) -> list[list[Mention]]:

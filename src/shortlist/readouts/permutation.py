@@ -28,7 +28,8 @@ class Permutation:
     """Reads a listing of identifiers, best first, as scores n, n-1, ..., 1.
 
     identifiers: what the prompt calls the documents. reverse: worst first, as ListT5 writes. tag: the answer stands
-    inside this tag if the tag occurs. form: what the prompt asked for; a looser form counts as ``used_fallback``.
+    inside this tag if the tag occurs; empty: no tag is looked for. form: what the prompt asked for; a looser form
+    counts as ``used_fallback``.
 
     What is decided here, because an answer can be read in more than one way:
 
@@ -52,7 +53,7 @@ Repair(kind='appended_missing', count=1, detail='')), valid=True)
 
     identifiers: ids.Identifiers = "numbers"
     reverse: bool = False
-    tag: str | None = "answer"
+    tag: str = "answer"
     form: Form = "bracketed"
 
     def __post_init__(self) -> None:

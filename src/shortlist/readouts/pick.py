@@ -43,7 +43,7 @@ class Pick:
     identifiers: ids.Identifiers = "numbers"
     ordered: bool = False
     take: Literal["first", "last"] = "first"
-    tag: str | None = "answer"
+    tag: str = "answer"
     form: Form = "named"
 
     def __post_init__(self) -> None:

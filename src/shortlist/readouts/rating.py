@@ -95,7 +95,7 @@ class Rating:
         if n > 1:
             return invalid(n, "group_too_large", detail=f"{n} documents, one grade")
         cut = () if completion.finished else (Repair("truncated_output"),)
-        answer = answer_of(completion, None)
+        answer = answer_of(completion, "")
         if answer.problem:
             return invalid(n, answer.problem, cut)
         text, repairs = self._inside(answer.text)
@@ -144,7 +144,7 @@ class Rating:
         value, of = to_float(match["value"]), int(match["of"] or 0)
         if not of or of == self.high or not 0 <= value <= of:
             return value, ()
-        return value * self.high / of, (Repair("rescaled", detail=f"{match[0][-20:].strip()}"),)
+        return value * self.high / of, (Repair("rescaled", detail=excerpt(f"{match['value']}/{of}", 20)),)
 
     def _weighted(self, value: float, completion: Completion) -> tuple[float, tuple[Repair, ...]]:
         grades = self.labels(1)

@@ -14,7 +14,10 @@ from functools import lru_cache
 
 from ..core.types import Completion, Repair
 
-_SAME_AS = {"【": "[", "】": "]", "〔": "[", "〕": "]", "−": "-", "≻": ">", "≥": ">", "→": ">"}
+_SAME_AS = {
+    **dict.fromkeys("【〔", "["), **dict.fromkeys("】〕", "]"), **dict.fromkeys("≻≥→", ">"), "−": "-",
+    **dict.fromkeys("“”„‟", '"'), **dict.fromkeys("‘’‚‛", "'"),
+}  # fmt: skip
 _THINKING = re.compile(r"[<\[◁]\s?(/?)(?:think(?:ing)?|reason(?:ing)?)\s?[>\]▷]", re.IGNORECASE)
 # The exponent and the digit runs are possessive or bounded: a megabyte of digits is passed over once.
 NUMBER = r"[-+]?(?:\d++(?:\.\d++)?+|\.\d++)(?:[eE][-+]?\d{1,3}(?!\d))?+"
@@ -35,7 +38,8 @@ def normalise(text: str) -> str:
 
     Character by character, so that ``①②`` becomes `` 1  2 `` and not 12, and so that long runs of combining marks cost
     nothing extra. Whole numbers written as one sign (circled, superscript, Roman) get blanks around them; fractions and
-    ideographs stay; invisible format characters (direction marks, zero-width blanks, byte order marks) go.
+    ideographs stay; invisible format characters (direction marks, zero-width blanks, byte order marks) and the frames
+    of keycap emoji go.
 
     >>> normalise("［③］＞[١]")
     '[ 3 ]>[1]'
@@ -55,12 +59,12 @@ def _plain(char: str) -> str:
     if category in ("No", "Nl"):
         value = unicodedata.numeric(char, 0.5)
         return f" {int(value)} " if value == int(value) else char
-    if category == "Cf":
+    if category in ("Cf", "Me") or "\ufe00" <= char <= "\ufe0f":
         return ""
     return unicodedata.normalize("NFKC", char)
 
 
-def answer_of(completion: Completion, tag: str | None = "answer") -> Answer:
+def answer_of(completion: Completion, tag: str = "answer") -> Answer:
     """The normalised answer of ``completion``: after the last closed thinking block, inside ``<tag>`` if there is one.
 
     Thinking is ``<think>``, ``<thinking>``, ``<reason>`` or ``<reasoning>``, in any case, also in square brackets.
@@ -71,7 +75,7 @@ def answer_of(completion: Completion, tag: str | None = "answer") -> Answer:
     text = after_thinking(normalise(completion.text))
     if text is None:
         return Answer(problem="invalid_open_think")
-    if tag is None:
+    if not tag:
         return Answer(text)
     inside, closed = inside_tag(text, tag)
     if inside is None:

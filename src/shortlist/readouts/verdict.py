@@ -34,7 +34,7 @@ class Verdict:
 
     identifiers: tuple[str, str] = ("A", "B")
     tie: tuple[str, ...] = ("C", "tie")
-    tag: str | None = "answer"
+    tag: str = "answer"
 
     def __post_init__(self) -> None:
         ids.check((*self.identifiers, *self.tie))

@@ -142,7 +142,7 @@ class FirstBeatsSecond:
 
     @property
     def comparable(self) -> Comparable:
-        return "within"
+        return "across"  # a probability of winning: sums of them over pairs are what duoT5 ranks by
 
     @property
     def max_group(self) -> int | None:

@@ -30,5 +30,6 @@ def build(
     max_length: int | None = None,
 ) -> Scheduled:
     """model: the shipped encoder's name, a folder or a hub name. backend: used instead of a model."""
-    backend = backend or Encoder(model, runtime=runtime, precision=precision, threads=threads, max_length=max_length)
+    if backend is None:
+        backend = Encoder(model, runtime=runtime, precision=precision, threads=threads, max_length=max_length)
     return Scheduled(Cosine(backend, aggregate), Map())

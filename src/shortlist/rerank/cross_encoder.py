@@ -33,8 +33,7 @@ def build(
     threads: int | None = None,
     max_length: int | None = None,
 ) -> Scheduled:
-    """model: a folder, an ``.onnx`` file or a hub name (fetched with the ``local`` extra). backend: used instead of it."""
-    backend = backend or PairScorer(
-        model, runtime=runtime, precision=precision, threads=threads, max_length=max_length
-    )
+    """model: a folder, an ``.onnx`` file or a hub name (fetched with the ``local`` extra). backend: used instead."""
+    if backend is None:
+        backend = PairScorer(model, runtime=runtime, precision=precision, threads=threads, max_length=max_length)
     return Scheduled(Pairs(backend, aggregate), Map())

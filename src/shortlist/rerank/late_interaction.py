@@ -1,7 +1,7 @@
 """Cosine + MaxSim over token states + a little of the first stage: the default, with a model inside the package.
 
-No training, no network, no GPU: all-MiniLM-L6-v2 reads every passage alone, so its states are computed once and kept in
-``cache``. The score is scaled over one candidate list: it orders documents of one query and means nothing across queries.
+No training, no network, no GPU: all-MiniLM-L6-v2 reads every passage alone, so its states are computed once and kept.
+The score is scaled over one candidate list: it orders documents of one query and means nothing across queries.
 
 Source: Khattab and Zaharia 2020, arXiv 2004.12832 (MaxSim, equation 3); the sum is this package's own.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from ..backends.embedded import Encoder
+from ..backends.embedded import CachedEncoder, Encoder
 from ..backends.embedded.folder import DEFAULT
 from ..core.protocols import TokenStateBackend
 from ..drive import Scheduled
@@ -30,7 +30,7 @@ def build(
     backend: TokenStateBackend | None = None,
     first_stage: float = 0.2,
     aggregate: Aggregate = "max",
-    cache: str | Path | None = None,
+    cache: str | Path = "user",
     runtime: Literal["auto", "onnxruntime", "openvino"] = "auto",
     precision: Literal["auto", "fp32", "bf16", "int8"] = "auto",
     threads: int | None = None,
@@ -38,15 +38,11 @@ def build(
 ) -> Scheduled:
     """model: the shipped encoder's name, a folder or a hub name. backend: used instead of a model.
 
-    first_stage: weight of the first stage's score. cache: a folder that keeps passage states between runs.
+    first_stage: weight of the first stage's score. cache: where passage states are kept, so that a passage is encoded
+    once: ``user`` is the user's cache folder (or SHORTLIST_CACHE), ``off`` keeps none, anything else is a folder.
     """
     if backend is None:
         encoder = Encoder(model, runtime=runtime, precision=precision, threads=threads, max_length=max_length)
-        backend = encoder if cache is None else _cached(encoder, Path(cache))
+        folder = None if cache == "user" else Path(cache)
+        backend = encoder if cache == "off" else CachedEncoder(encoder, folder)
     return Scheduled(LateInteraction(backend, first_stage, aggregate), Once())
-
-
-def _cached(encoder: Encoder, folder: Path) -> TokenStateBackend:
-    from ..backends.embedded import CachedEncoder
-
-    return CachedEncoder(encoder, folder)

@@ -1,9 +1,8 @@
 """Who is the best of a few documents: one setwise group, or pairs that are asked in both orders.
 
 Equal scores, contradictory answers and answers that say nothing (all MISSING) are ties, and the document that the first
-stage ranked higher wins a tie. The reference implementations keep the champion instead; while a heap is emptied the
-champion is its last leaf, so that an unreadable answer would lift a document from the bottom of the list into the top
-k.
+stage ranked higher wins a tie. The reference implementations keep the champion instead; but while a heap is emptied the
+champion is its last leaf, and an unreadable answer would lift a document from the bottom of the list to the top.
 """
 
 from __future__ import annotations
