@@ -4,5 +4,7 @@ from .cosine import Cosine
 from .late import LateInteraction
 from .pairs import Pairs
 from .prompted import Prompted
+from .prompted_async import PromptedAsync, prompted
+from .remote import RemoteRerank
 
-__all__ = ["Cosine", "LateInteraction", "Pairs", "Prompted"]
+__all__ = ["Cosine", "LateInteraction", "Pairs", "Prompted", "PromptedAsync", "RemoteRerank", "prompted"]

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backends.similarity import FIRST_STAGE_WEIGHT, combine, match
 from ..core.protocols import Capability, Comparable, ScoredGroup, TokenStateBackend
 from ..core.types import Call, Scale, Usage
 from ._fit import fits, split_for
@@ -29,7 +30,7 @@ class LateInteraction:
     """
 
     backend: TokenStateBackend
-    first_stage: float = 0.2
+    first_stage: float = FIRST_STAGE_WEIGHT
     aggregate: Aggregate = "max"
 
     def __post_init__(self) -> None:
@@ -69,46 +70,12 @@ class LateInteraction:
     def _list_scores(
         self, query: Any, passages: Sequence[Any], sizes: Sequence[int], first: Sequence[float | None]
     ) -> tuple[float, ...]:
-        if not sizes:
-            return ()
-        cosine, maxsim = similarities(query, passages)
-        total = minmax(aggregate(cosine.tolist(), sizes, self.aggregate))
-        total = total + minmax(aggregate(maxsim.tolist(), sizes, self.aggregate))
+        matches = match(query, passages)
+        columns = [aggregate(column.tolist(), sizes, self.aggregate) for column in matches.T]
         known = [score for score in first if score is not None]
-        if len(known) == len(first):
-            total = total + self.first_stage * minmax(known)
-        return tuple(float(score) for score in total)
-
-
-def similarities(query: Any, passages: Sequence[Any]) -> tuple[Any, Any]:
-    """Cosine of the mean-pooled states, and MaxSim over unit token states, of one query with each passage.
-
-    query: (tokens, dim) float32. passages: one (tokens_i, dim) each, at least one token. Returns two (len(passages),)
-    arrays; MaxSim is the mean over query tokens of the best cosine.
-    """
-    lengths = np.array([len(p) for p in passages])
-    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    tokens = np.concatenate([np.asarray(p, dtype=np.float32) for p in passages])
-    pooled = np.add.reduceat(tokens, starts, axis=0) / lengths[:, None]
-    cosine = _unit(pooled) @ _unit(np.asarray(query, dtype=np.float32).mean(axis=0))
-    alike = _unit(tokens) @ _unit(np.asarray(query, dtype=np.float32)).T
-    return cosine, np.maximum.reduceat(alike, starts, axis=0).mean(axis=1)
-
-
-def minmax(scores: Sequence[float]) -> Any:
-    """Scores scaled to [0, 1] over the list; a constant list becomes zeros, so that it moves nothing.
-
-    >>> minmax([1.0, 3.0, 2.0]).tolist()
-    [0.0, 1.0, 0.5]
-    """
-    values = np.asarray(scores, dtype=np.float64)
-    spread = values.max() - values.min()
-    return np.zeros_like(values) if spread == 0 else (values - values.min()) / spread
-
-
-def _unit(rows: Any) -> Any:
-    norm = np.linalg.norm(rows, axis=-1, keepdims=True)
-    return rows / np.maximum(norm, 1e-12)
+        table = np.array(columns).T
+        scores = combine(table, known if len(known) == len(first) else None, first_weight=self.first_stage)
+        return tuple(float(score) for score in scores)
 
 
 def _first_score(candidate: Any) -> float | None:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from ..core.errors import ConfigError, OutputError
 from ..core.protocols import Capability, Comparable, GenerateBackend, Prompt, Readout, ScoredGroup
-from ..core.types import Call, Completion, Reading, Repair, Request, Scale, Usage
+from ..core.types import Call, Completion, Reading, Repair, Request, Scale
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ class Prompted:
                 spent = answers[i][0].usage + completion.usage
                 repairs = (*reading.repairs, Repair("retried", attempt))
                 answers[i] = (replace(completion, usage=spent), replace(reading, repairs=repairs))
-        return [self._call(group, *answer) for group, answer in zip(groups, answers, strict=True)]
+        asked = zip(groups, requests, answers, strict=True)
+        return [self._call(group, request.repairs, *answer) for group, request, answer in asked]
 
     def _request(self, group: ScoredGroup) -> Request:
         query, candidates = group
@@ -84,10 +85,10 @@ class Prompted:
             for completion, (_, candidates) in zip(completions, groups, strict=True)
         ]
 
-    def _call(self, group: ScoredGroup, completion: Completion, reading: Reading) -> Call:
+    def _call(self, group: ScoredGroup, rendered: tuple[Repair, ...], completion: Completion, reading: Reading) -> Call:
         query, candidates = group
         if not reading.valid and self.on_malformed == "raise":
             what = ", ".join(r.kind for r in reading.repairs) or "nothing usable"
             raise OutputError(f"query {query.id!r}: {what} in the model's output {completion.text[:80]!r}")
-        usage = completion.usage if completion.usage.calls else completion.usage + Usage(calls=1)
-        return Call(tuple(c.id for c in candidates), reading.scores, completion.text, reading.repairs, usage)
+        repairs = (*rendered, *completion.repairs, *reading.repairs)
+        return Call(tuple(c.id for c in candidates), reading.scores, completion.text, repairs, completion.usage)
