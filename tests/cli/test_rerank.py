@@ -103,6 +103,7 @@ def test_parameters_come_from_the_command_line_before_the_configuration_file(fol
         (["--data", "FOLDER", "--config", "no.toml"], "there is no such file"),
         (["--data", "FOLDER", "--split", "train"], "train"),
         (["--data", "FOLDER", "--batch", "0"], "expected 1 or more"),
+        (["--data", "FOLDER", "--language", "de"], "reads English, not de"),
         (["--data", "FOLDER", "--max-calls", "-1"], "expected 0 or more"),
     ],
 )

@@ -84,6 +84,17 @@ def test_the_default_reranker(docs: Path, capsys: Captured) -> None:
     assert any(word in out for word in ("same", "up 1 from 2"))
 
 
+def test_the_built_in_reranker_is_not_used_for_other_languages(docs: Path, capsys: Captured) -> None:
+    assert main(["search", str(docs), "kaffee", "--language", "german", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out.splitlines()[0])["reranker"] is None
+    assert "reads English, not german" in captured.err
+    assert main(["search", str(docs), "coffee", "--with", "late-interaction", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out.splitlines()[0])["reranker"] == "late-interaction"
+    assert "reads English" not in captured.err
+
+
 def test_a_model_that_is_not_there_suggests_no_rerank(docs: Path, capsys: Captured, tmp_path: Path) -> None:
     assert main(["search", str(docs), "fleas", "--param", f"model={tmp_path / 'absent'}"]) == 2
     err = capsys.readouterr().err.splitlines()[-1]

@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     from ..jobs.output import writer_for
 
     config = read_config(args.config)
-    method = args.method or config.get("method", METHOD)
+    method = args.method or config.get("method") or _default_method(args)
     depth = args.depth if args.depth is not None else config.get("depth", DEPTH)
     stage = _stage(args, method, _params(args, config))
     bad = Bad(skip=args.skip_bad)
@@ -91,6 +91,17 @@ def run(args: argparse.Namespace) -> int:
     if not args.quiet:
         _summary(report, output, bad.count)
     return EXIT_UNSCORED if report.statuses.get("unscored") else 0
+
+
+def _default_method(args: argparse.Namespace) -> str:
+    from ..retrieve.bm25 import ENGLISH
+
+    if args.data is not None and args.language.lower() not in (*ENGLISH, "en"):
+        raise ConfigError(
+            f"the built-in reranker reads English, not {args.language}, and would make the order worse; name a method "
+            f"with --with METHOD (--with {METHOD} if you mean it)"
+        )
+    return METHOD
 
 
 def _params(args: argparse.Namespace, config: dict[str, Any]) -> dict[str, Any]:

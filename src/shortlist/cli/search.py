@@ -19,7 +19,7 @@ from ._params import parse_params
 if TYPE_CHECKING:
     from ..retrieve._index import Progress
 
-RERANKER = "late-interaction"
+WITH = "reranker (see `shortlist methods`); auto is the built-in one for English texts and none for others"
 BY = ("passage", "max", "first", "mean")
 
 
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("queries", metavar="QUERY", nargs="+", help="queries; - reads one per line from standard input")
     add("--top-k", type=int, default=10, metavar="N", help="results to print")
     add("--depth", type=int, default=100, metavar="N", help="candidates to rerank")
-    add("--with", dest="reranker", default=RERANKER, metavar="METHOD", help="reranker (see `shortlist methods`)")
+    add("--with", dest="reranker", default="auto", metavar="METHOD", help=WITH)
     add("--param", action="append", default=[], metavar="NAME=VALUE", help="of the reranker; may be repeated")
     add("--no-rerank", action="store_true", help="the first stage only: no model is loaded")
     add("--language", metavar="NAME", help="of the texts, such as german or de; the index's own, else english")
@@ -57,14 +57,16 @@ def run(args: argparse.Namespace) -> int:
         afresh=args.rebuild,
     )
     print_report(searcher.index, searcher.seconds["index"], sys.stderr)
-    method = None if args.no_rerank else args.reranker
+    if searcher.method is None and not args.no_rerank:
+        language = searcher.index.retriever.language
+        print(f"the built-in reranker reads English, not {language}: first stage only (--with METHOD)", file=sys.stderr)
     for number, text in enumerate(queries, 1):
         found = searcher.search(Query(f"q{number}", text), explain=args.explain)
         if args.json:
             # ASCII: a terminal or pipe of any encoding takes it, and half surrogates survive.
-            print(json.dumps(record(found, searcher, method), default=str), flush=True)
+            print(json.dumps(record(found, searcher, searcher.method), default=str), flush=True)
         else:
-            print_found(found, searcher, method, sys.stdout)
+            print_found(found, searcher, searcher.method, sys.stdout)
     return 0
 
 

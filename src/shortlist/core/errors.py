@@ -10,6 +10,7 @@
     ├── ScoreError (ValueError)         a scorer returned the wrong number of scores, or NaN
     ├── OutputError (ValueError)        a model's output could not be read and the policy was to raise
     ├── BackendError (RuntimeError)     a model or an endpoint failed
+    │   └── EndpointError               an HTTP endpoint, with status, server message and attempts (backends.http)
     └── MissingExtra (ImportError)      an optional package is needed; the message is the pip line
 
 Each class also inherits the builtin that a caller would have caught. ``except ShortlistError`` catches all.

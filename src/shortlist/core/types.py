@@ -302,13 +302,16 @@ class Completion:
     """What a language model gave back.
 
     text: generated text, with the request's prefill in front. labels: log-probability (or logit) per requested label;
-    one that the backend could not see is absent. finished: False when the length limit cut the text.
+    one that the backend could not see is absent. finished: False when the length limit cut the text. repairs: what the
+    backend had to mend (``request_retried`` ...). reasoning: thoughts that a server keeps apart from the text.
     """
 
     text: str = ""
     labels: Mapping[str, float] | None = None
     finished: bool = True
     usage: Usage = Usage(calls=1)
+    repairs: tuple[Repair, ...] = ()
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from ..core.protocols import AsyncScorer, Comparable, Schedule, ScoredGroup, Scorer
 from ..core.types import Call, Ranking, Scale
+from ..core.waiting import gathered
 from .budget import NO_LIMIT, Budget
 from .lockstep import FAILURES
 from .planrun import PlanRun
@@ -42,26 +43,14 @@ async def concurrently(
         run = PlanRun(ranking, schedule, scorer, budget, clock)
         while run.pending:
             try:
-                run.receive(await _all([ask(group) for group in run.shown()]))
+                run.receive(await gathered([ask(group) for group in run.shown()]))
             except FAILURES as error:
                 if not isolate:
                     raise
                 run.fail(f"{type(error).__name__}: {error}")
         return run.result(k)
 
-    return await _all([one(ranking) for ranking in rankings])
-
-
-async def _all(jobs: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """Results in order; the first failure cancels the others and waits until they are gone."""
-    tasks = [asyncio.create_task(job) for job in jobs]
-    try:
-        return list(await asyncio.gather(*tasks))
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
+    return await gathered([one(ranking) for ranking in rankings])
 
 
 @dataclass(frozen=True)

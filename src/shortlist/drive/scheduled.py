@@ -33,8 +33,8 @@ class Scheduled(Stage):
         name = type(self.schedule).__name__
         if self.schedule.needs_across and self.scorer.comparable != "across":
             raise ConfigError(
-                f"{name} compares scores of different calls, but the scores of {_name(self.scorer)} mean something only "
-                "within one call; use a schedule that orders within groups (SlidingWindow, HeapTopK, ...)"
+                f"{name} compares scores of different calls, but the scores of {_name(self.scorer)} mean something "
+                "only within one call; use a schedule that orders within groups (SlidingWindow, HeapTopK, ...)"
             )
         size, limit = self.schedule.group_size, self.scorer.max_group
         if size is not None and limit is not None and size > limit:

@@ -3,7 +3,9 @@
 No training, no network, no GPU: all-MiniLM-L6-v2 reads every passage alone, so its states are computed once and kept.
 The score is scaled over one candidate list: it orders documents of one query and means nothing across queries.
 
-Source: Khattab and Zaharia 2020, arXiv 2004.12832 (MaxSim, equation 3); the sum is this package's own.
+Source: Khattab and Zaharia 2020, arXiv 2004.12832 (MaxSim, equation 3).
+
+The sum is this package's own.
 """
 
 from __future__ import annotations

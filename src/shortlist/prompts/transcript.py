@@ -1,0 +1,23 @@
+"""A request as text to read: exactly what will be sent, message by message."""
+
+from __future__ import annotations
+
+from ..core.types import Request
+
+
+def transcript(request: Request) -> str:
+    """Each message or raw prompt under a line with its role, then prefill, labels and the longest answer.
+
+    >>> print(transcript(Request("Is it?", prefill="It")))
+    --- prompt
+    Is it?
+    --- prefill
+    It
+    --- at most 256 tokens
+    """
+    turns = [("prompt", request.prompt)] if isinstance(request.prompt, str) else []
+    turns += [] if isinstance(request.prompt, str) else [(m.role, m.content) for m in request.prompt]
+    turns += [("prefill", request.prefill)] if request.prefill else []
+    turns += [("labels", " ".join(map(repr, request.labels)))] if request.labels else []
+    lines = [line for role, content in turns for line in (f"--- {role}", content)]
+    return "\n".join([*lines, f"--- at most {request.max_tokens} tokens"])

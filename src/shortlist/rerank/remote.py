@@ -1,0 +1,36 @@
+"""A rerank service behind HTTP: Cohere, Jina, Voyage, TEI, vLLM, infinity and others, by URL.
+
+Results are taken by their index, never by position; what a service leaves out is said. Scores are the service's own.
+
+Source: the services' API descriptions; no paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from ..backends.http import RerankEndpoint
+from ..drive import Scheduled
+from ..schedules import Once
+from ..scorers import RemoteRerank
+
+paradigm = "service"
+extra = "http"
+
+
+def build(
+    *,
+    url: str,
+    dialect: str = "auto",
+    model: str | None = None,
+    comparable: Literal["across", "within"] = "across",
+    options: Mapping[str, Any] | None = None,
+) -> Scheduled:
+    """dialect: how the service speaks; told by the address when it can be. options: of ``RerankEndpoint``.
+
+    comparable: whether scores of different requests may be compared; say ``within`` for services that scale per
+    request.
+    """
+    endpoint = RerankEndpoint(url, dialect=dialect, model=model, **dict(options or {}))
+    return Scheduled(RemoteRerank(endpoint, comparable), Once())
