@@ -81,7 +81,7 @@ def _embedded() -> str:
     query, right, wrong = encoder.embed(["how to brew coffee", "making a cup of coffee", "parking fines"])
     if not query @ right > query @ wrong:
         raise ValueError("the model finds parking fines closer to coffee than coffee")
-    return f"{encoder.choice}"
+    return f"{encoder.choice.runtime} {encoder.choice.precision}: {encoder.choice.reason}"
 
 
 def _rerank() -> str:

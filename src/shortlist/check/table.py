@@ -61,8 +61,17 @@ def parts_of(reranker: object) -> str:
     if not isinstance(reranker, Scheduled):
         return type(reranker).__name__ if reranker is not None else ""
     scorer = reranker.scorer
-    left = [type(scorer.prompt), type(scorer.readout)] if isinstance(scorer, Prompted) else [type(scorer)]
-    return " x ".join(part.__name__ for part in [*left, type(reranker.schedule)])
+    left = [_prompt_name(scorer.prompt), _name(scorer.readout)] if isinstance(scorer, Prompted) else [_name(scorer)]
+    return " x ".join([*left, _name(reranker.schedule)])
+
+
+def _prompt_name(prompt: object) -> str:
+    template = getattr(prompt, "template", prompt)
+    return f"prompt {template.name}" if hasattr(template, "name") else _name(prompt)
+
+
+def _name(part: object) -> str:
+    return type(part).__name__
 
 
 def markdown(rows: Sequence[MethodRow]) -> str:

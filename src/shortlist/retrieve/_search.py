@@ -17,10 +17,12 @@ from ..core.types import Query, Ranking
 from ..data.ingest import by_document
 from ..data.ingest.aggregate import Aggregate
 from ._index import DamagedIndex, Index, Progress
+from .bm25 import ENGLISH
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_RERANKER = "late-interaction"
+AUTO = "auto"
 STATES = "states.sqlite"  # of the default reranker, beside the index: a passage is encoded once
 
 
@@ -42,8 +44,9 @@ class Found:
 class Searcher:
     """Answers queries over one path. Made by ``Searcher.open``.
 
-    depth: candidates that are reranked. top_k: how many are kept. aggregate: "none" ranks passages, else documents.
-    seconds: what opening took, ``index`` and ``load`` (of the reranker's model).
+    method: the reranker's name, None for the first stage only. depth: candidates that are reranked. top_k: how many
+    are kept. aggregate: "none" ranks passages, else documents. seconds: what opening took, ``index`` and ``load`` (of
+    the reranker's model).
     """
 
     index: Index
@@ -54,13 +57,14 @@ class Searcher:
     seconds: dict[str, float] = field(default_factory=dict)
     _reopen: Callable[[], Index] | None = field(default=None, repr=False)
     _clock: _Clock | None = field(default=None, repr=False)
+    method: str | None = None
 
     @classmethod
     def open(
         cls,
         path: str | Path,
         *,
-        reranker: str | None = DEFAULT_RERANKER,
+        reranker: str | None = AUTO,
         params: Mapping[str, Any] | None = None,
         depth: int = 100,
         top_k: int = 10,
@@ -69,6 +73,9 @@ class Searcher:
         **index: Any,
     ) -> Searcher:
         """Bring the index up to date and load the reranker. index: parameters of ``Index.open``.
+
+        reranker: ``auto`` is the built-in one where the index is English, and none elsewhere: it knows no other
+        language and would make the order worse.
 
         Raises ConfigError for depth or top_k below 1, InputError when there is nothing to search, BackendError when
         the reranker cannot be loaded.
@@ -79,6 +86,8 @@ class Searcher:
         seconds: dict[str, float] = {}
         with _timing(seconds, "index"):
             opened = Index.open(path, progress=progress, **index)
+        if reranker == AUTO:
+            reranker = DEFAULT_RERANKER if opened.retriever.language in ENGLISH else None
         clock = _Clock()
         stage: Any = None
         with _timing(seconds, "load"):
@@ -88,7 +97,7 @@ class Searcher:
         def reopen() -> Index:
             return Index.open(path, progress=progress, **{**index, "afresh": True})
 
-        return cls(opened, stage, depth, top_k, aggregate, seconds, reopen, clock)
+        return cls(opened, stage, depth, top_k, aggregate, seconds, reopen, clock, reranker)
 
     def search(self, query: Query, *, explain: bool = False) -> Found:
         """The best candidates of one query. A damaged index is built again once."""

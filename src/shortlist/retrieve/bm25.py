@@ -29,6 +29,7 @@ from ._postings import Postings
 
 paradigm = "first stage"
 FORMAT = 1  # of the saved folder
+ENGLISH = ("english", "english-porter")  # the languages of the analysis that the built-in reranker can read
 K1, B = 0.9, 0.4  # Anserini's defaults, tuned on MS MARCO passages; Lucene's own are 1.2 and 0.75
 
 
