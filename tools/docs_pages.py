@@ -1,0 +1,196 @@
+"""Tables of the documentation that are made from the code: methods, commands, formats, schedules, readouts, quality.
+
+    python tools/docs_pages.py        # put fresh tables into README.md
+    mkdocs build                      # this file is a hook there (mkdocs.yml) and fills the markers of every page
+
+A marker is the line ``<!-- generated: NAME -->``. In README.md the table stands between it and ``<!-- end -->``,
+because nothing builds a README; a test keeps it fresh. Numbers of quality come from benchmarks/results only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+MARKER = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.M)
+FILLED = re.compile(r"^(<!-- generated: ([\w-]+) -->)\n.*?^(<!-- end -->)$", re.M | re.S)
+WIDTH = "100"  # of the help texts
+
+
+def table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """A Markdown table; a bar inside a cell is escaped."""
+    lines = [heads, tuple("---" for _ in heads), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |" for cells in lines)
+
+
+def methods() -> str:
+    """What ``shortlist methods --markdown`` prints."""
+    from shortlist.check.table import markdown, method_rows
+
+    return markdown(method_rows()).rstrip("\n")
+
+
+def commands() -> str:
+    """Every command with its full help."""
+    from shortlist import cli
+
+    os.environ["COLUMNS"] = WIDTH
+    parts = []
+    for name in cli.commands():
+        module = importlib.import_module(f"shortlist.cli.{name.replace('-', '_')}")
+        doc = inspect.getdoc(module) or ""
+        parts += [f"## shortlist {name}", doc, f"```text\n{parser(name).format_help().rstrip()}\n```"]
+    return "\n\n".join(parts)
+
+
+def parser(name: str) -> argparse.ArgumentParser:
+    """The parser of one command, as the command line builds it."""
+    module = importlib.import_module(f"shortlist.cli.{name.replace('-', '_')}")
+    made = argparse.ArgumentParser(
+        prog=f"shortlist {name}",
+        description=(inspect.getdoc(module) or "").partition("\n")[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    module.add_arguments(made)
+    return made
+
+
+def formats() -> str:
+    """Every file format by kind: name, what it is, what it can hold."""
+    from shortlist.formats.reading import dialect, names
+
+    parts = []
+    for kind in ("rankings", "qrels", "queries", "corpus"):
+        rows = []
+        for name in names(kind):
+            module = dialect(name)
+            endings = ", ".join(f"`{suffix}`" for suffix in getattr(module, "suffixes", ()))
+            rows.append((f"`{name}`", _first_paragraph(module), ", ".join(sorted(module.holds)), endings))
+        parts += [f"**{kind}**", table(("format", "what it is", "what it holds", "default for"), rows)]
+    return "\n\n".join(parts)
+
+
+def schedules() -> str:
+    """Every schedule that needs no other one: what it asks of a scorer, and its cost for 100 documents."""
+    from shortlist import schedules as package
+    from shortlist.drive.simulate import cost
+
+    rows = []
+    for name in package.__all__:
+        made = getattr(package, name)
+        if any(p.default is p.empty for p in inspect.signature(made).parameters.values()):
+            continue
+        schedule = made()
+        spent = cost(schedule)
+        exact = schedule.exact_top(100)
+        rows.append(
+            (
+                f"`{schedule!r}`",
+                f"{spent.calls:.1f}".removesuffix(".0"),
+                f"{spent.steps:.1f}".removesuffix(".0"),
+                f"{spent.documents:.0f}",
+                str(spent.largest_group),
+                "all" if exact == 100 else str(exact),
+                "across" if schedule.needs_across else "within",
+            )
+        )
+    heads = ("schedule", "calls", "steps", "documents shown", "largest group", "exact ranks", "scores compared")
+    return table(heads, rows)
+
+
+def readouts() -> str:
+    """Every readout: what it needs of a backend, and what its scores are."""
+    from shortlist import readouts as package
+
+    rows = []
+    for name in package.__all__:
+        made = getattr(package, name)
+        what = (inspect.getdoc(made) or "").partition("\n")[0]
+        if any(p.default is p.empty for p in inspect.signature(made).parameters.values()):
+            rows.append((f"`{name}`", what, "as its inner readout", "as its inner readout", "as its inner readout"))
+            continue
+        readout = made()
+        needs = ", ".join(sorted(readout.requires))
+        rows.append((f"`{name}`", what, needs, str(readout.scale), readout.comparable))
+    return table(("readout", "what it reads", "needs", "scale", "comparable"), rows)
+
+
+def quality() -> str:
+    """nDCG@10 of the default reranker on every set in benchmarks/results, first stage and ceiling beside it."""
+    path = ROOT / "benchmarks" / "results" / "late_interaction.json"
+    rows = []
+    for row in json.loads(path.read_text(encoding="utf-8"))["rows"]:
+        gain = row["late-interaction"] - row["BM25"]
+        figures = (f"{row['BM25']:.3f}", f"{row['late-interaction']:.3f}", f"{gain:+.3f}", f"{row['ceiling']:.3f}")
+        rows.append((row["set"], str(row["queries"]), *figures))
+    return table(("set", "queries", "BM25 (first stage)", "reranked", "difference", "ceiling"), rows)
+
+
+def speed() -> str:
+    """CPU seconds for 100 pairs with the same cross-encoder weights, by tool, from benchmarks/results."""
+    path = ROOT / "benchmarks" / "results" / "cross_encoder.json"
+    rows = []
+    for row in json.loads(path.read_text(encoding="utf-8"))["rows"]:
+        if "OpenVINO" in row["tool"]:  # an extra; the linked file has it
+            continue
+        seconds, ratio = f"{row['cpu_seconds_per_100']:.2f}", f"{row['ratio']:.1f} x"
+        rows.append((row["tool"], seconds, ratio, f"{row['largest_difference']:.1g}"))
+    return table(("tool", "CPU seconds per 100 pairs", "speed", "largest difference of a score"), rows)
+
+
+def results() -> str:
+    """Every file of benchmarks/results, its headings one level down."""
+    parts = []
+    for path in sorted((ROOT / "benchmarks" / "results").glob("*.md")):
+        text = re.sub(r"^(#+) ", r"#\1 ", path.read_text(encoding="utf-8").strip(), flags=re.M)
+        parts.append(f"{text}\n\n(`benchmarks/results/{path.name}`)")
+    return "\n\n".join(parts)
+
+
+def _first_paragraph(module: object) -> str:
+    return " ".join((inspect.getdoc(module) or "").partition("\n\n")[0].split())
+
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "methods": methods,
+    "commands": commands,
+    "formats": formats,
+    "schedules": schedules,
+    "readouts": readouts,
+    "quality": quality,
+    "speed": speed,
+    "results": results,
+}
+
+
+def filled(text: str) -> str:
+    """A page with all its markers replaced, for the site."""
+    text = FILLED.sub(r"\1", text)
+    return MARKER.sub(lambda found: GENERATED[found[1]](), text)
+
+
+def refreshed(text: str) -> str:
+    """A file whose tables stand between a marker and ``<!-- end -->``, with fresh tables."""
+    return FILLED.sub(lambda found: f"{found[1]}\n{GENERATED[found[2]]()}\n{found[3]}", text)
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Called by mkdocs for every page."""
+    return filled(markdown)
+
+
+def main() -> None:
+    readme = ROOT / "README.md"
+    readme.write_text(refreshed(readme.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
