@@ -189,6 +189,24 @@ def test_real_scores_are_kept_with_their_scale_and_others_are_rank_derived() -> 
     assert order.scale is Scale.RANK and [c.score for c in order.candidates] == [9, 8, 7, 6, 5, 4, 3, 2, 1]
 
 
+def test_a_threaded_scorer_is_still_the_scorer_it_wraps() -> None:
+    wrapped = Threaded(Judge(comparable="across", max_group=7, scale=Scale.COSINE))
+    assert (wrapped.comparable, wrapped.max_group, wrapped.scale) == ("across", 7, Scale.COSINE)
+    groups = [(r.query, r.candidates) for r in (make_ranking(3), make_ranking(2))]
+    assert wrapped.score(groups) == wrapped.scorer.score(groups)
+
+
+def test_only_scorers_that_wait_can_be_awaited() -> None:
+    with pytest.raises(ConfigError, match="not asynchronous; use rerank"):
+        asyncio.run(Scheduled(Judge(), SlidingWindow()).arerank([make_ranking(3)]))
+
+
+def test_a_failure_in_one_of_many_tasks_is_raised_and_the_others_are_gone() -> None:
+    queries = [make_ranking(20, query_id=f"q{i}", text="fail" if i == 3 else "ok") for i in range(6)]
+    with pytest.raises(BackendError, match="on purpose"):
+        Scheduled(Threaded(Pairs(Failing()), concurrency=2), Map()).rerank(queries)
+
+
 def test_streaming_gives_the_same_in_order() -> None:
     rankings = [make_ranking(9, query_id=f"q{i}", seed=i) for i in range(11)]
     reranker = Scheduled(Judge(), SlidingWindow())

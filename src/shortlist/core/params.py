@@ -14,14 +14,14 @@ import inspect
 import json
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from .errors import ConfigError
 
-NONE = "none"
+NONE, FUNCTION = "none", "function"
 
 
 def params_of(obj: object) -> dict[str, Any]:
@@ -91,7 +91,9 @@ def build(table: Any) -> Any:
         return values
     if table["type"] == NONE:
         return None
-    cls = _resolve(table["type"])
+    if table["type"] == FUNCTION:
+        return _resolve(str(table.get("name")), inspect.isfunction)
+    cls = _resolve(table["type"], inspect.isclass)
     try:
         return cls(**values)
     except TypeError as error:
@@ -109,14 +111,18 @@ def _path(cls: type) -> str:
     return f"{cls.__module__}:{cls.__qualname__}"
 
 
-def _resolve(path: str) -> Any:
+def _resolve(path: str, wanted: Callable[[Any], bool]) -> Any:
+    """The class or function that a text names; it must be defined in this package, not just imported by it."""
     module, _, name = path.partition(":")
     if module.split(".")[0] != "shortlist":
         raise ConfigError(f"type {path!r} is outside this package; only shortlist's own types are built from text")
     try:
-        return getattr(importlib.import_module(module), name)
+        found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"type {path!r} does not exist: {error}") from error
+    if not wanted(found) or found.__module__.split(".")[0] != "shortlist":
+        raise ConfigError(f"{path!r} is no type of this package that can be built from text")
+    return found
 
 
 def _lines(table: Mapping[str, Any], prefix: tuple[str, ...]) -> list[str]:
@@ -139,6 +145,8 @@ def _is_table(value: Any) -> bool:
 def _inline(value: Any) -> str:
     if value is None:
         return f'{{type = "{NONE}"}}'
+    if inspect.isfunction(value):
+        return f'{{type = "{FUNCTION}", name = {json.dumps(describe(value))}}}'
     value = value if isinstance(value, (list, tuple)) else describe(value)
     if isinstance(value, bool):
         return "true" if value else "false"
