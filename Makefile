@@ -3,7 +3,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 VENV_DEMO := .venv-demo
 VENV_TEST := .venv-test
-PURE := src/shortlist/core/*,src/shortlist/formats/*,src/shortlist/schedules/*,src/shortlist/readouts/*,src/shortlist/measures/*,src/shortlist/fuse.py,src/shortlist/pipeline.py,src/shortlist/drive/*
+PURE := src/shortlist/core/*,src/shortlist/formats/*,src/shortlist/schedules/*,src/shortlist/readouts/*,src/shortlist/prompts/*,src/shortlist/measures/*,src/shortlist/fuse.py,src/shortlist/pipeline.py,src/shortlist/drive/*
 
 .PHONY: demo test check docs clean
 
@@ -14,7 +14,7 @@ demo:  ## New virtual environment, install, and the main job on the collection i
 
 test: $(VENV_TEST)/installed  ## New virtual environment, CPU torch, everything, the checks and all tests.
 	$(MAKE) check BIN=$(VENV_TEST)/bin/
-	$(VENV_TEST)/bin/python -m pytest --cov --cov-report= tests src/shortlist
+	$(VENV_TEST)/bin/python -m pytest -q -n 2 --cov --cov-report= tests src/shortlist
 	$(VENV_TEST)/bin/python -m coverage report --include="$(PURE)" --fail-under=95 --skip-covered
 
 # torch goes first and alone: anything that asks for it later would bring several gigabytes of CUDA packages.
