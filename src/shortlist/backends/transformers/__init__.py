@@ -1,0 +1,18 @@
+"""Models run in process by torch and transformers (extra ``local``): language models, T5, classifiers, embeddings.
+
+``CausalLM`` and ``Seq2SeqLM`` generate, give label log-probabilities and likelihoods; ``SequenceClassifier`` scores
+pairs; ``Embedder`` pools the last token. BERT-like encoders run faster, and without torch, in ``backends.embedded``.
+Weights are loaded on first use, from a folder or from the hub's cache.
+
+>>> CausalLM("Qwen/Qwen3-0.6B").device
+'auto'
+"""
+
+from .causal import CausalLM
+from .classifier import SequenceClassifier
+from .embedder import Embedder
+from .local import Loaded, load_local
+from .results import Likelihood
+from .seq2seq import Seq2SeqLM
+
+__all__ = ["CausalLM", "Embedder", "Likelihood", "Loaded", "Seq2SeqLM", "SequenceClassifier", "load_local"]

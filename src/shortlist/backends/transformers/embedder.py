@@ -1,0 +1,145 @@
+"""Text vectors from the last token of a language model (E2Rank, Qwen3-Embedding, E5-Mistral).
+
+Sources: Wang et al. 2024 (arXiv 2401.00368: last-token pooling), E2Rank (arXiv 2510.22733: the vector of a listwise
+prompt stands for the query). Mean-pooled and BERT-like encoders are served by ``backends.embedded``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from ...core.errors import InputError, ScoreError
+from ...core.params import digest
+from ...core.protocols import Capability
+from ...core.types import Request
+from .batches import Batches
+from .chat import Chat
+from .local import Loaded, load_local
+from .passages import split_by_tokens
+from .texts import Piece, Texts
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """Unit vectors of texts and of prompts; weights are loaded on first use.
+
+    path, device, dtype, adapter, threads, revision, trust_remote_code: see ``load_local``. query_prefix,
+    document_prefix: before each text (``"Instruct: ...\\nQuery:"``). end: control text behind each text
+    (``"<|endoftext|>"``) where the tokenizer does not put it there by itself; prompts get none. max_length: longer
+    texts lose their end, which is counted (``counts["cut"]``); ``split_document`` makes passages that fit.
+    chat_template, template_options: for prompts, as in ``CausalLM``.
+    """
+
+    path: str | Path
+    _: KW_ONLY
+    query_prefix: str = ""
+    document_prefix: str = ""
+    end: str = ""
+    device: str = "auto"
+    dtype: str = "auto"
+    batch_tokens: int = 8192
+    max_length: int | None = None
+    adapter: str | Path | None = None
+    threads: int | None = None
+    revision: str | None = None
+    trust_remote_code: bool = False
+    chat_template: str | None = None
+    template_options: Mapping[str, Any] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter, init=False, repr=False, compare=False)
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        return frozenset({Capability.EMBED})
+
+    @property
+    def digest(self) -> str:
+        """Identifies weights, dtype, adapter and what is done to the texts; loads the model."""
+        names = ("query_prefix", "document_prefix", "end", "max_length", "chat_template", "template_options")
+        return f"{self.loaded.digest}-{digest({name: getattr(self, name) for name in names})}"
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        """Model and tokenizer."""
+        return load_local(
+            self.path, "embedding", device=self.device, dtype=self.dtype, adapter=self.adapter, threads=self.threads,
+            revision=self.revision, trust_remote_code=self.trust_remote_code,
+        )  # fmt: skip
+
+    @property
+    def window(self) -> int:
+        """Tokens that are read of one text."""
+        limits = [limit for limit in (self.loaded.window, self.max_length) if limit is not None]
+        return min(limits, default=2**31)
+
+    def embed(self, texts: Sequence[str], *, kind: Literal["query", "document"]) -> Any:
+        """Unit rows, shape (len(texts), dim), float32."""
+        prefix = self.query_prefix if kind == "query" else self.document_prefix
+        before, after = self._texts.around
+        last = [*self._texts.encode([Piece(self.end)]), *after]
+        rows = []
+        for text in texts:
+            ids = [*before, *self._texts.encode([Piece(prefix), Piece(text, plain=True)])]
+            room = self.window - len(last)
+            if len(ids) > room:
+                self.counts["cut"] += 1
+            rows.append([*ids[:room], *last])
+        return self._pooled(rows)
+
+    def embed_prompts(self, requests: Sequence[Request]) -> Any:
+        """Unit rows of rendered prompts (prefill included), read at their last token, as ``embed`` gives them."""
+        rows = [self._texts.encode(self._chat.pieces(request)) for request in requests]
+        longest = max(map(len, rows), default=0)
+        if longest > self.window:
+            raise InputError(f"a prompt has {longest} tokens, the window is {self.window}; use fewer passages")
+        return self._pooled(rows)
+
+    def split_document(self, text: str, *, query: str = "", overlap: int = 32) -> list[str]:
+        """Passages of ``text`` that fit the window, the whole text when it does."""
+        fixed = len(self._texts.encode([Piece(self.document_prefix), Piece(self.end)]))
+        room = self.window - fixed - sum(map(len, self._texts.around)) - 1
+        return split_by_tokens(text, self._texts.offsets(text), room, overlap)
+
+    def _pooled(self, rows: list[list[int]]) -> Any:
+        import numpy as np
+
+        torch, model, device = self.loaded.torch, self.loaded.model, self.loaded.device
+        if any(not row for row in rows):
+            raise InputError("a text has no tokens; give text, or an end token with end=...")
+        vectors = np.zeros((len(rows), self.loaded.config.hidden_size), np.float32)
+
+        def work(batch: list[int]) -> None:
+            width = max(len(rows[i]) for i in batch)
+            ids = torch.zeros(len(batch), width, dtype=torch.long)
+            mask = torch.zeros_like(ids)
+            for b, i in enumerate(batch):
+                ids[b, : len(rows[i])] = torch.tensor(rows[i])
+                mask[b, : len(rows[i])] = 1
+            with torch.inference_mode():
+                states = model(input_ids=ids.to(device), attention_mask=mask.to(device)).last_hidden_state
+                last = states[torch.arange(len(batch)), mask.sum(1) - 1].float()
+                vectors[batch] = torch.nn.functional.normalize(last, dim=-1).cpu().numpy()
+
+        self._batches.run(range(len(rows)), [len(row) for row in rows], work)
+        self.counts.update(texts=len(rows), tokens_computed=sum(map(len, rows)))
+        if np.isnan(vectors).any():
+            raise ScoreError(f"{self.path} returned NaN; load it with dtype='bfloat16' or 'float32'")
+        return vectors
+
+    @cached_property
+    def _texts(self) -> Texts:
+        if self.chat_template is not None:
+            self.loaded.tokenizer.chat_template = self.chat_template
+        return Texts(self.loaded.tokenizer)
+
+    @cached_property
+    def _chat(self) -> Chat:
+        return Chat(self._texts.tokenizer, self.template_options)
+
+    @cached_property
+    def _batches(self) -> Batches:
+        return Batches(self.loaded.torch, self.batch_tokens)
