@@ -9,7 +9,7 @@ import time
 
 from machine import describe_machine, write_results
 
-from shortlist.core.types import Completion
+from shortlist.core.exchange import Completion
 from shortlist.readouts import JsonScores, Permutation, Pick, Rating, TaggedAnswer, Verdict
 
 PIECES = {

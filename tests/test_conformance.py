@@ -14,8 +14,9 @@ from shortlist.backends.fake.troubled import HARD_OUTPUTS, PROSE
 from shortlist.check import RERANKER_CHECKS, SIZES, CheckFailed, Registered, check_reranker, make_ranking, registered
 from shortlist.check.data import true_order
 from shortlist.core.errors import ConfigError, OutputError
+from shortlist.core.exchange import Completion, Request
 from shortlist.core.protocols import Readout, Schedule
-from shortlist.core.types import MISSING, Completion, Request
+from shortlist.core.types import MISSING
 from shortlist.drive import Scheduled
 from shortlist.drive.concurrent import Threaded
 from shortlist.readouts import (

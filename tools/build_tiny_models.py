@@ -25,7 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shortlist.core.types import Candidate, Document, Message, Query, Request
+from shortlist.core.exchange import Message, Request
+from shortlist.core.types import Candidate, Document, Query
 from shortlist.prompts import load_prompt
 
 OUT = Path(__file__).parents[1] / "tests" / "fixtures" / "tiny-ranker"

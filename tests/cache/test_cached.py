@@ -21,8 +21,9 @@ from shortlist.backends.cache import Cached
 from shortlist.backends.fake import Broken, Oracle
 from shortlist.check import make_ranking
 from shortlist.core.errors import BackendError
+from shortlist.core.exchange import Completion, Message, Request
 from shortlist.core.protocols import Capability
-from shortlist.core.types import Completion, Message, Request, Usage
+from shortlist.core.types import Usage
 from shortlist.drive import Budget, Scheduled
 from shortlist.readouts import Permutation
 from shortlist.schedules import SlidingWindow
@@ -238,7 +239,7 @@ WORKER = """
 import sys, time
 from shortlist.backends.cache import Cached
 from shortlist.core.protocols import Capability
-from shortlist.core.types import Completion, Request
+from shortlist.core.exchange import Completion, Request
 
 class Paid:
     digest, capabilities, concurrency = "paid", frozenset({Capability.GENERATE}), 1

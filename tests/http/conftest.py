@@ -14,7 +14,8 @@ import pytest
 
 from shortlist.backends.fake.endpoint import FakeEndpoint
 from shortlist.backends.http import OpenAICompatible, RerankEndpoint
-from shortlist.core.types import Candidate, Message, Query, Request
+from shortlist.core.exchange import Message, Request
+from shortlist.core.types import Candidate, Query
 
 
 @dataclass

@@ -18,7 +18,7 @@ from shortlist.backends.http.breaker import Breaker
 from shortlist.backends.http.patience import retry_after
 from shortlist.backends.http.refusals import server_message
 from shortlist.core.errors import BackendError, ConfigError
-from shortlist.core.types import Request
+from shortlist.core.exchange import Request
 
 ASK = Request("Rank these.")
 

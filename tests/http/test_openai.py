@@ -15,9 +15,10 @@ from shortlist.backends.http import EndpointError, OpenAICompatible, Structured
 from shortlist.check import make_ranking
 from shortlist.check.data import true_order
 from shortlist.core.errors import ConfigError
+from shortlist.core.exchange import Message, Request
 from shortlist.core.params import from_toml, to_toml
 from shortlist.core.protocols import Capability
-from shortlist.core.types import Message, Request, Usage
+from shortlist.core.types import Usage
 from shortlist.drive import Scheduled
 from shortlist.readouts import FirstToken, Permutation, YesNo
 from shortlist.schedules import Map, Once, SlidingWindow

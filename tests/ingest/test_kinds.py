@@ -113,7 +113,7 @@ def test_bad_pdfs_are_refused_with_the_reason(read: Read, samples: ModuleType) -
         ("a.tsv", "_id\ttitle\ttext\n1\tT\thello\n2\t\tthere\nz\t\tbare"),
         (
             "a.jsonl.gz",
-            gzip.compress(b'{"id": "1", "title": "T", "text": "hello"}\n{"id": "2", "text": "there"}\n"bare"'),
+            gzip.compress(b'{"id": "1", "title": "T", "text": "hello"}\n{"id": "2", "text": "there"}\n"bare"', mtime=0),
         ),
     ],
 )

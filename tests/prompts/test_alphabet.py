@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shortlist.core.errors import InputError
-from shortlist.core.types import Candidate, Completion, Document, Query
+from shortlist.core.exchange import Completion
+from shortlist.core.types import Candidate, Document, Query
 from shortlist.prompts import load_prompt
 from shortlist.prompts.alphabet import Identifiers, identifiers_of, neutralise
 from shortlist.readouts import Permutation

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from shortlist.backends.fake import Oracle
 from shortlist.core.errors import ConfigError, InputError
-from shortlist.core.types import Candidate, Document, Query, Request
+from shortlist.core.exchange import Request
+from shortlist.core.types import Candidate, Document, Query
 from shortlist.prompts import Fitted, estimated_tokens, load_prompt
 from shortlist.prompts.tokens import Tokenizer, count_tokens, cut
 from shortlist.readouts import Permutation

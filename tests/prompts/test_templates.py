@@ -16,7 +16,8 @@ import pytest
 from shortlist import prompts, readouts
 from shortlist.backends.fake import Oracle
 from shortlist.core.errors import InputError
-from shortlist.core.types import Candidate, Document, Message, Query, Request
+from shortlist.core.exchange import Message, Request
+from shortlist.core.types import Candidate, Document, Query
 from shortlist.prompts import Template, available_prompts, load_prompt, transcript
 from shortlist.prompts.alphabet import identifiers_of
 from shortlist.readouts import identifiers as readout_ids

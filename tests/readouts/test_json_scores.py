@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shortlist.core.types import MISSING, Completion, Reading
+from shortlist.core.exchange import Completion, Reading
+from shortlist.core.types import MISSING
 from shortlist.readouts import JsonScores
 from shortlist.readouts.json_text import Object, parse
 

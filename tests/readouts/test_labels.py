@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shortlist.core.errors import ConfigError
-from shortlist.core.types import MISSING, Completion, Reading, Scale
+from shortlist.core.exchange import Completion, Reading
+from shortlist.core.types import MISSING, Scale
 from shortlist.readouts import ExpectedGrade, FirstBeatsSecond, FirstToken, RawLogit, Winner, YesNo
 
 LOGITS = st.floats(-50, 50)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shortlist.core.errors import ConfigError
-from shortlist.core.types import MISSING, Completion, Reading, Scale
+from shortlist.core.exchange import Completion, Reading
+from shortlist.core.types import MISSING, Scale
 from shortlist.readouts import Permutation, Pick, TaggedAnswer, Verdict
 
 

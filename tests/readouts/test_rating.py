@@ -7,8 +7,9 @@ import math
 import pytest
 
 from shortlist.core.errors import ConfigError
+from shortlist.core.exchange import Completion, Reading
 from shortlist.core.protocols import Capability
-from shortlist.core.types import MISSING, Completion, Reading
+from shortlist.core.types import MISSING
 from shortlist.readouts import Rating
 
 

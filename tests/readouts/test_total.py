@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shortlist.core.exchange import Completion, Reading
 from shortlist.core.params import from_toml, to_toml
 from shortlist.core.protocols import Capability, Readout
-from shortlist.core.types import MISSING, Completion, Reading, Scale
+from shortlist.core.types import MISSING, Scale
 from shortlist.readouts import (
     ExpectedGrade,
     FirstBeatsSecond,

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shortlist.core.params import from_toml, to_toml
+from shortlist.core.plans import Outcome
 from shortlist.core.protocols import Schedule
-from shortlist.core.types import MISSING, Group, Order, Outcome, Scores
+from shortlist.core.types import MISSING, Group, Order, Scores
 from shortlist.drive.simulate import Judge, first_stage, noisy, perfect, silent, simulate
 from shortlist.schedules import (
     AllPairs,

@@ -9,8 +9,9 @@ from random import Random
 import pytest
 
 from shortlist.core.errors import ConfigError
+from shortlist.core.plans import Outcome, Round
 from shortlist.core.protocols import Schedule
-from shortlist.core.types import MISSING, Group, Outcome, Round, Scale, Scores
+from shortlist.core.types import MISSING, Group, Scale, Scores
 from shortlist.drive.simulate import Judge, first_stage, noisy, perfect, simulate
 from shortlist.schedules import (
     AllPairs,

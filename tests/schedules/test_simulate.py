@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import pytest
 
 from shortlist.core.errors import ConfigError, RankingError
-from shortlist.core.types import MISSING, Outcome, Round, Scores
+from shortlist.core.plans import Outcome, Round
+from shortlist.core.types import MISSING, Scores
 from shortlist.drive.simulate import Simulation, cost, first_stage, noisy, perfect, silent, simulate
 from shortlist.schedules import Map, TopDownPartition
 

@@ -10,8 +10,9 @@ import pytest
 
 from shortlist.backends.transformers import CausalLM
 from shortlist.core.errors import BackendError, InputError
+from shortlist.core.exchange import Completion, Message, Request
 from shortlist.core.protocols import Capability
-from shortlist.core.types import Completion, Message, Request, Usage
+from shortlist.core.types import Usage
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3", "gpt2")
 TEXTS = (

@@ -10,8 +10,9 @@ import pytest
 
 from shortlist.backends.transformers import Embedder
 from shortlist.core.errors import InputError
+from shortlist.core.exchange import Message, Request
 from shortlist.core.protocols import Capability
-from shortlist.core.types import Candidate, Document, Message, Query, Request
+from shortlist.core.types import Candidate, Document, Query
 from shortlist.scorers.cosine import Cosine
 
 TEXTS = ["flea", "how long do fleas live? A flea lives a hundred days.", "the cost of concrete floors is low " * 4]

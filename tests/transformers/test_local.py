@@ -54,7 +54,7 @@ def test_device_and_dtype(decoders: dict[str, Path]) -> None:
 
 
 def test_bfloat16_ranks_about_as_float32(decoders: dict[str, Path]) -> None:
-    from shortlist.core.types import Request
+    from shortlist.core.exchange import Request
 
     asked = [Request("how long do fleas live?", ("A", "B", "C"), prefill="[")]
     full = CausalLM(decoders["llama"]).generate(asked)[0].labels or {}

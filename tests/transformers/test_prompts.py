@@ -10,7 +10,7 @@ import pytest
 
 from shortlist.backends.transformers import CausalLM
 from shortlist.core.errors import ConfigError, InputError
-from shortlist.core.types import Message, Request
+from shortlist.core.exchange import Message, Request
 
 NO_SYSTEM = (
     "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}"

@@ -9,7 +9,7 @@ import pytest
 
 from shortlist.backends.transformers import Seq2SeqLM
 from shortlist.core.errors import ConfigError, InputError
-from shortlist.core.types import Message, Request
+from shortlist.core.exchange import Message, Request
 
 TEXTS = ("flea", "how long do fleas live? A flea lives a hundred days.", "the cost of concrete floors " * 4)
 LABELS = ("true", "false")

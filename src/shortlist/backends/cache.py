@@ -26,8 +26,9 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..core.exchange import Completion, Message, Request
 from ..core.protocols import Capability, GenerateBackend
-from ..core.types import Completion, Message, Request, Usage
+from ..core.types import Usage
 from ..core.waiting import gathered
 from .http.loop import blocking
 

@@ -7,7 +7,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..core.types import Candidate, Request
+    from ..core.exchange import Request
+    from ..core.types import Candidate
     from ..prompts import Template
 
 

@@ -9,20 +9,9 @@ from collections.abc import Generator, Sequence
 from enum import StrEnum
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from .types import (
-    Call,
-    Candidate,
-    Completion,
-    Document,
-    Outcome,
-    Query,
-    Ranking,
-    Reading,
-    Request,
-    Round,
-    Scale,
-    Scores,
-)
+from .exchange import Completion, Reading, Request
+from .plans import Outcome, Round
+from .types import Call, Candidate, Document, Query, Ranking, Scale, Scores
 
 Comparable = Literal["within", "across"]
 """within: scores mean something only inside one call. across: also between calls, so they may be pooled and sorted."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
@@ -122,6 +122,9 @@ class Usage:
         return self.prompt_tokens + self.completion_tokens
 
 
+ONE_CALL = Usage(calls=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Repair:
     """Something that was mended instead of failing: what kind, how often, and the evidence.
@@ -145,7 +148,7 @@ class Call:
     scores: Scores
     output: str = ""
     repairs: tuple[Repair, ...] = ()
-    usage: Usage = Usage(calls=1)
+    usage: Usage = ONE_CALL
 
     def __post_init__(self) -> None:
         if len(self.scores) != len(self.group):
@@ -246,81 +249,3 @@ class Ranking:
 
 def _known(score: float) -> float | None:
     return None if score == MISSING else float(score)
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """Groups that may be scored in parallel, and the order to return if nothing more is scored."""
-
-    groups: tuple[Group, ...]
-    so_far: Order
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a schedule ends with.
-
-    scores: one per position, when the schedule has real ones; ``None`` means rank-derived.
-    scale: of those scores; ``None`` means the scorer's own scale.
-    """
-
-    order: Order
-    scores: Scores | None = None
-    scale: Scale | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One turn of a chat."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is put to a language model: a raw prompt or chat turns, and what is wanted back.
-
-    labels: strings whose next-token log-probabilities are wanted; empty means generated text. prefill: text that the
-    answer must begin with. attempt: 0 first, then 1, 2 ... for retries (part of cache keys). group: what the prompt
-    was rendered from. answer: writes what a model with given scores would say. Models ignore both; fakes answer by
-    them. repairs: what the prompt had to mend, such as a passage that was cut; they end up on the Call.
-    """
-
-    prompt: str | tuple[Message, ...]
-    labels: tuple[str, ...] = ()
-    prefill: str = ""
-    max_tokens: int = 256
-    attempt: int = 0
-    group: tuple[Query, tuple[Candidate, ...]] | None = field(default=None, compare=False)
-    answer: Callable[[Scores], Completion] | None = field(default=None, compare=False, repr=False)
-    repairs: tuple[Repair, ...] = field(default=(), compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """What a language model gave back.
-
-    text: generated text, with the request's prefill in front. labels: log-probability (or logit) per requested label;
-    one that the backend could not see is absent. finished: False when the length limit cut the text. repairs: what the
-    backend had to mend (``request_retried`` ...). reasoning: thoughts that a server keeps apart from the text.
-    """
-
-    text: str = ""
-    labels: Mapping[str, float] | None = None
-    finished: bool = True
-    usage: Usage = Usage(calls=1)
-    repairs: tuple[Repair, ...] = ()
-    reasoning: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a readout understood: one score per document (finite or ``MISSING``) and what it had to mend.
-
-    valid: False when nothing usable was said, so that the order below is only the order that was there before.
-    """
-
-    scores: Scores
-    repairs: tuple[Repair, ...] = ()
-    valid: bool = True

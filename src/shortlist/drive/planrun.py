@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..core.errors import ConfigError, ScoreError
+from ..core.plans import Outcome, Round
 from ..core.protocols import Schedule, ScoredGroup, Scorer
-from ..core.types import MISSING, Call, Group, Outcome, Ranking, Round, Scores, Usage
+from ..core.types import MISSING, Call, Group, Ranking, Scores, Usage
 from .budget import Budget
 
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from random import Random
 
 from ..core.errors import ConfigError, RankingError
+from ..core.plans import Outcome, Round
 from ..core.protocols import Schedule
-from ..core.types import MISSING, Group, Order, Outcome, Round, Scores
+from ..core.types import MISSING, Group, Order, Scores
 
 Judge = Callable[[Group], Scores]
 """Gives one score per position of a group, in its order."""

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ..core.errors import ConfigError, InputError
-from ..core.types import Candidate, Query, Repair, Request
+from ..core.exchange import Request
+from ..core.types import Candidate, Query, Repair
 from .slots import pieces
 from .template import Template
 from .tokens import Tokenizer, count_tokens, cut, estimated_tokens

@@ -11,8 +11,9 @@ from functools import cached_property
 from typing import Literal
 
 from ..core.errors import InputError
+from ..core.exchange import Message, Request
 from ..core.params import digest
-from ..core.types import Candidate, Message, Query, Request
+from ..core.types import Candidate, Query
 from .alphabet import Identifiers, identifiers_of, neutralise
 from .checks import check
 from .slots import fill, names

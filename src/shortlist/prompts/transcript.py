@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..core.types import Request
+from ..core.exchange import Request
 
 
 def transcript(request: Request) -> str:

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..core.errors import ConfigError
+from ..core.exchange import Completion, Reading
 from ..core.protocols import Capability, Comparable
-from ..core.types import MISSING, Completion, Reading, Scale
+from ..core.types import MISSING, Scale
 from .labels import not_returned, returned
 from .results import invalid, softmax
 
@@ -25,7 +26,7 @@ class ExpectedGrade:
     (outside a top-k list, so improbable) are left out of the mean with ``label_not_returned``; with none there is no
     score.
 
-    >>> from shortlist.core.types import Completion
+    >>> from shortlist.core.exchange import Completion
     >>> ExpectedGrade(("0", "1", "2")).read(Completion(labels={"0": -9.0, "1": 0.0, "2": 0.0}), 1).scores[0] > 1.49
     True
     """

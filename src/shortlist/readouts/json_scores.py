@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..core.errors import ConfigError
+from ..core.exchange import Completion, Reading
 from ..core.protocols import Capability, Comparable
-from ..core.types import MISSING, Completion, Reading, Repair, Scale
+from ..core.types import MISSING, Repair, Scale
 from . import identifiers as ids
 from .json_text import Object, Parsed, parse
 from .mentions import named_in
@@ -39,7 +40,7 @@ class JsonScores:
     ``missing_key`` (documents without a score: MISSING), ``dropped_wrong_length`` (a list not of one per document).
     Without any score: ``no_scores``, not valid.
 
-    >>> from shortlist.core.types import Completion
+    >>> from shortlist.core.exchange import Completion
     >>> JsonScores().read(Completion('{"[1]": 7, "[3]": "4"}'), 3).scores
     (7.0, -inf, 4.0)
     """

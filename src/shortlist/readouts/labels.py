@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..core.exchange import Completion, Reading
 from ..core.protocols import Capability, Comparable
-from ..core.types import MISSING, Completion, Reading, Repair, Scale, Scores
+from ..core.types import MISSING, Repair, Scale, Scores
 from . import identifiers as ids
 from .results import finite, softmax
 
@@ -36,7 +37,7 @@ class FirstToken:
     A label that was not returned leaves its document MISSING, below all others, with ``label_not_returned`` and the
     coverage. Values mean something only inside one group.
 
-    >>> from shortlist.core.types import Completion
+    >>> from shortlist.core.exchange import Completion
     >>> FirstToken().read(Completion(labels={"A": -2.0, "B": -0.5}), 2).scores
     (-2.0, -0.5)
     """
@@ -84,7 +85,7 @@ class Winner:
 
     The shares of the labels that were returned add up to 1; the others are MISSING, with ``label_not_returned``.
 
-    >>> from shortlist.core.types import Completion
+    >>> from shortlist.core.exchange import Completion
     >>> Winner().read(Completion(labels={"A": 0.0, "B": 0.0}), 2).scores
     (0.5, 0.5)
     """

@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..core.exchange import Completion, Reading
 from ..core.protocols import Capability, Comparable
-from ..core.types import Completion, Reading, Repair, Scale
+from ..core.types import Repair, Scale
 from . import identifiers as ids
 from .mentions import MOST, Form, Found, Mention, chains, find, is_guess
 from .results import best_first, invalid, ranked, repairs_of
@@ -45,7 +46,7 @@ class Permutation:
       cut by the length limit they precede them instead, because only the worst had been named.
     - Nothing usable: ``no_identifiers``, not valid, every score MISSING.
 
-    >>> from shortlist.core.types import Completion
+    >>> from shortlist.core.exchange import Completion
     >>> Permutation().read(Completion("Sure, the top 3: [3] > [1] > [9]"), 3)
     Reading(scores=(2.0, 1.0, 3.0), repairs=(Repair(kind='dropped_out_of_range', count=1, detail=''), \
 Repair(kind='appended_missing', count=1, detail='')), valid=True)

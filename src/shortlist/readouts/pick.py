@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..core.errors import ConfigError
+from ..core.exchange import Completion, Reading
 from ..core.protocols import Capability, Comparable
-from ..core.types import Completion, Reading, Repair, Scale
+from ..core.types import Repair, Scale
 from . import identifiers as ids
 from .mentions import MOST, Form, find, is_guess
 from .results import best_first, invalid, repairs_of
@@ -34,7 +35,7 @@ class Pick:
     Repairs: ``dropped_extra`` (more than m were named), ``picked_too_few``, and those of Permutation.
     A bare letter counts wherever it stands alone, except the article "A" and the pronoun "I".
 
-    >>> from shortlist.core.types import Completion
+    >>> from shortlist.core.exchange import Completion
     >>> Pick(identifiers="letters").read(Completion("Passage C"), 3)
     Reading(scores=(0.0, 0.0, 1.0), repairs=(), valid=True)
     """

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..core.errors import ConfigError
+from ..core.exchange import Completion, Reading
 from ..core.protocols import Capability, Comparable
-from ..core.types import Completion, Reading, Repair, Scale
+from ..core.types import Repair, Scale
 from .labels import not_returned, returned
 from .results import finite, invalid, softmax
 from .text import NUMBER, answer_of, excerpt, inside_tag, last_match, to_float
@@ -45,7 +46,7 @@ class Rating:
     a scale that does not end in 5 is scaled (``rescaled``). A number at the end of a cut answer that could go on (1 of
     10) is left out (``dropped_cut_number``). None is ``no_number``.
 
-    >>> from shortlist.core.types import Completion
+    >>> from shortlist.core.exchange import Completion
     >>> Rating().read(Completion("<think>8?</think><answer>7</answer>"), 1).scores
     (7.0,)
     """

@@ -6,7 +6,8 @@ import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 
-from ..core.types import MISSING, Reading, Repair
+from ..core.exchange import Reading
+from ..core.types import MISSING, Repair
 
 
 def repairs_of(counts: Mapping[str, int]) -> tuple[Repair, ...]:

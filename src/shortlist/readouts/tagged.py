@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..core.errors import ConfigError
+from ..core.exchange import Completion, Reading
 from ..core.protocols import Capability, Comparable, Readout
-from ..core.types import Completion, Reading, Repair, Scale
+from ..core.types import Repair, Scale
 from .results import invalid
 from .text import after_thinking, inside_tag, normalise
 

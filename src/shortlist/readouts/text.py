@@ -12,7 +12,8 @@ from collections import deque
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..core.types import Completion, Repair
+from ..core.exchange import Completion
+from ..core.types import Repair
 
 _SAME_AS = {
     **dict.fromkeys("【〔", "["), **dict.fromkeys("】〕", "]"), **dict.fromkeys("≻≥→", ">"), "−": "-",

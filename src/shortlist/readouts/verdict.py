@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..core.errors import ConfigError
+from ..core.exchange import Completion, Reading
 from ..core.protocols import Capability, Comparable
-from ..core.types import Completion, Reading, Repair, Scale
+from ..core.types import Repair, Scale
 from . import identifiers as ids
 from .mentions import find, is_guess
 from .results import invalid, repairs_of
@@ -27,7 +28,7 @@ class Verdict:
     one identifier only (``Passage A``; a bare label in running text counts as ``used_fallback``), or else its last line
     must (``used_fallback``). "Passage A is better than passage B" is ``ambiguous_verdict``, nothing is ``no_verdict``.
 
-    >>> from shortlist.core.types import Completion
+    >>> from shortlist.core.exchange import Completion
     >>> Verdict().read(Completion("A is short, but B answers the question. [B]"), 2)
     Reading(scores=(0.0, 1.0), repairs=(), valid=True)
     """

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..core.errors import ConfigError
+from ..core.exchange import Completion, Reading
 from ..core.protocols import Capability, Comparable
-from ..core.types import MISSING, Completion, Reading, Scale
+from ..core.types import MISSING, Scale
 from .labels import not_returned, returned
 from .results import bounded, invalid, softmax
 
@@ -25,7 +26,7 @@ class YesNo:
 
     Log-odds keep apart what a probability rounds to 1.0 (strong candidates all tie), so they are the default.
 
-    >>> from shortlist.core.types import Completion
+    >>> from shortlist.core.exchange import Completion
     >>> YesNo().read(Completion(labels={"yes": -0.5, "no": -2.0}), 1).scores
     (1.5,)
     """
@@ -80,7 +81,7 @@ class YesNo:
 class RawLogit:
     """Scores a document by the logit of one label as it is (RankT5's ``<extra_id_10>``).
 
-    >>> from shortlist.core.types import Completion
+    >>> from shortlist.core.exchange import Completion
     >>> RawLogit().read(Completion(labels={"<extra_id_10>": 3.25}), 1).scores
     (3.25,)
     """
@@ -124,7 +125,7 @@ class RawLogit:
 class FirstBeatsSecond:
     """Scores an ordered pair by the probability p that the first is the better: (p, 1 - p), as duoT5 does.
 
-    >>> from shortlist.core.types import Completion
+    >>> from shortlist.core.exchange import Completion
     >>> FirstBeatsSecond().read(Completion(labels={"true": 0.0, "false": 0.0}), 2).scores
     (0.5, 0.5)
     """

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import TypeVar
 
-from ..core.types import Group, Order, Round, Scores
+from ..core.plans import Round
+from ..core.types import Group, Order, Scores
 
 T = TypeVar("T")
 Ask = Generator[tuple[Group, ...], Sequence[Scores], T]

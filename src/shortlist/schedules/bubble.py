@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..core.plans import Outcome
 from ..core.protocols import Plan
-from ..core.types import Outcome
 from ._ask import rounds
 from ._contest import both_orders, setwise
 from ._order import at_least, head_first

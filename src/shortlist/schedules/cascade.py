@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
+from ..core.plans import Outcome, Round
 from ..core.protocols import Plan, Schedule
-from ..core.types import Order, Outcome, Round, Scores
+from ..core.types import Order, Scores
 from ._order import at_least
 
 

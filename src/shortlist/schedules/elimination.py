@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..core.errors import ConfigError
+from ..core.plans import Outcome, Round
 from ..core.protocols import Plan
-from ..core.types import Group, Outcome, Round, Scores
+from ..core.types import Group, Scores
 from ._order import at_least, by_score, head_first
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
+from ..core.plans import Outcome, Round
 from ..core.protocols import Plan
-from ..core.types import Outcome, Round, Scores
+from ..core.types import Scores
 from ._ask import Ask, rounds, together
 from ._contest import Contest, both_orders, setwise
 from ._order import at_least, head_first

@@ -11,8 +11,9 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from ..core.plans import Outcome, Round
 from ..core.protocols import Plan
-from ..core.types import Outcome, Round, Scores
+from ..core.types import Scores
 from ._ask import rounds
 from ._contest import setwise
 from ._order import at_least, head_first

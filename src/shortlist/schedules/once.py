@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..core.plans import Outcome, Round
 from ..core.protocols import Plan
-from ..core.types import Outcome, Round
 from ._order import any_score, by_score
 
 

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+from ..core.plans import Outcome, Round
 from ..core.protocols import Plan, Schedule
-from ..core.types import MISSING, Group, Outcome, Round, Scale, Scores
+from ..core.types import MISSING, Group, Scale, Scores
 from ._order import at_least, by_score
 
 

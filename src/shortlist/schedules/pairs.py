@@ -11,8 +11,9 @@ from itertools import combinations
 from typing import Literal
 
 from ..core.errors import ConfigError
+from ..core.plans import Outcome, Round
 from ..core.protocols import Plan
-from ..core.types import MISSING, Group, Outcome, Round, Scale, Scores
+from ..core.types import MISSING, Group, Scale, Scores
 from ._order import by_score
 
 

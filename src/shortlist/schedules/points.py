@@ -11,8 +11,9 @@ from itertools import pairwise
 from random import Random
 
 from ..core.errors import ConfigError
+from ..core.plans import Outcome, Round
 from ..core.protocols import Plan
-from ..core.types import MISSING, Outcome, Round, Scale
+from ..core.types import MISSING, Scale
 from ._order import at_least, by_score
 
 TOURRANK_STAGES = ((20, 50), (10, 20), (20, 10), (10, 5), (5, 2))  # 100 documents -> 50 -> 20 -> 10 -> 5 -> 2

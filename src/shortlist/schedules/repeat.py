@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
+from ..core.plans import Outcome, Round
 from ..core.protocols import Plan
-from ..core.types import MISSING, Group, Outcome, Round
+from ..core.types import MISSING, Group
 from ._order import any_score, at_least, by_score
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
+from ..core.plans import Outcome, Round
 from ..core.protocols import Plan, Schedule
-from ..core.types import Group, Outcome, Round, Scores
+from ..core.types import Group, Scores
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..core.errors import ConfigError
+from ..core.plans import Outcome, Round
 from ..core.protocols import Plan
-from ..core.types import Outcome, Round
 from ._order import at_least, by_score
 
 

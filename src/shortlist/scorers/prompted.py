@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..core.errors import ConfigError, OutputError
+from ..core.exchange import Completion, Reading, Request
 from ..core.protocols import Capability, Comparable, GenerateBackend, Prompt, Readout, ScoredGroup
-from ..core.types import Call, Completion, Reading, Repair, Request, Scale
+from ..core.types import Call, Repair, Scale
 
 
 @dataclass(frozen=True)

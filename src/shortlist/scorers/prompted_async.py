@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
+from ..core.exchange import Completion, Reading, Request
 from ..core.protocols import GenerateBackend, Prompt, Readout, ScoredGroup
-from ..core.types import Call, Completion, Reading, Repair, Request
+from ..core.types import Call, Repair
 from .prompted import Prompted
 
 

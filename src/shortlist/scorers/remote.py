@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..core.errors import ConfigError
+from ..core.exchange import Reading
 from ..core.protocols import Backend, Comparable, ScoredGroup
-from ..core.types import Call, Reading, Scale, Usage
+from ..core.types import Call, Scale, Usage
 
 
 class ListBackend(Backend, Protocol):

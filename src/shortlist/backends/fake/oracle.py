@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...core.errors import BackendError
+from ...core.exchange import Completion, Request
 from ...core.params import digest
 from ...core.protocols import Capability
-from ...core.types import Completion, Request, Scale, Usage
+from ...core.types import Scale, Usage
 
 Relevance = Callable[[str, str], float]
 

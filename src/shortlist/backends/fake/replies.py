@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...core.errors import BackendError
+from ...core.exchange import Completion, Request
 from ...core.protocols import Readout
-from ...core.types import Candidate, Completion, Document, Query, Request
+from ...core.types import Candidate, Document, Query
 from .oracle import Oracle
 from .troubles import Kind
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...core.errors import BackendError, ConfigError
-from ...core.types import Completion, Request, Usage
+from ...core.exchange import Completion, Request
+from ...core.types import Usage
 from .oracle import Oracle
 
 PROSE = "Sorry, all 3 passages seem relevant to me: [7] > [7]. Ask again!"

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...core.types import Completion, Request, Usage
+from ...core.exchange import Completion, Request
+from ...core.types import Usage
 from .labels import after, chat_positions, completion_positions, label_logprobs
 from .refusals import Malformed
 

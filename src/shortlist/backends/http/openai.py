@@ -13,9 +13,10 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, Literal
 
 from ...core.errors import ConfigError
+from ...core.exchange import Completion, Request
 from ...core.params import digest
 from ...core.protocols import Capability
-from ...core.types import Completion, Repair, Request
+from ...core.types import Repair
 from ...core.waiting import gathered
 from .answers import Said, read_answer
 from .link import Address, Limits, Link, checked

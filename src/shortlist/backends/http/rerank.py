@@ -11,9 +11,10 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any
 
 from ...core.errors import ConfigError
+from ...core.exchange import Reading
 from ...core.params import digest
 from ...core.protocols import Capability
-from ...core.types import MISSING, Reading, Repair, Scale, Usage
+from ...core.types import MISSING, Repair, Scale, Usage
 from ...core.waiting import gathered
 from .dialects import DIALECTS, Dialect, full_url, named
 from .link import Address, Limits, Link, checked

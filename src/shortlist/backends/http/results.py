@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...core.types import MISSING, Reading, Repair, Usage
+from ...core.exchange import Reading
+from ...core.types import MISSING, Repair, Usage
 from .refusals import Malformed
 
 _LISTS = ("results", "data", "documents", "scores")

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...core.errors import ConfigError, InputError
+from ...core.exchange import Completion, Message, Request
 from ...core.params import digest
 from ...core.protocols import Capability
-from ...core.types import Completion, Message, Request, Usage
+from ...core.types import Usage
 from .chat import Chat
 from .decoding import Written, end_tokens, log_probabilities
 from .labels import LabelIds, Labels

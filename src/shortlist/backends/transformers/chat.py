@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...core.errors import ConfigError
+from ...core.exchange import Message, Request
 from ...core.extras import need
-from ...core.types import Message, Request
 from .texts import Piece
 
 _JOINT = "\n "  # between system and user text; gangiswag/llm-reranker 2d7cba4

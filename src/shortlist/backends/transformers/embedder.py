@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...core.errors import InputError, ScoreError
+from ...core.exchange import Request
 from ...core.params import digest
 from ...core.protocols import Capability
-from ...core.types import Request
 from .batches import Batches
 from .chat import Chat
 from .local import Loaded, load_local

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...core.errors import BackendError, ConfigError, InputError
+from ...core.exchange import Completion, Request
 from ...core.params import digest
 from ...core.protocols import Capability
-from ...core.types import Completion, Request, Usage
+from ...core.types import Usage
 from .batches import Batches
 from .chat import Chat
 from .decoding import Written, end_tokens, log_probabilities
