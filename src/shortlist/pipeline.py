@@ -32,8 +32,9 @@ def as_rankings(inputs: Inputs) -> list[Ranking]:
     ['q1', 'q2']
     """
     if isinstance(inputs, Mapping):
-        return [Ranking(q if isinstance(q, Query) else Query(query_id, q)) for query_id, q in inputs.items()]
-    listed = [inputs] if isinstance(inputs, (str, Query, Ranking)) else list(inputs)
+        listed: list[str | Query | Ranking] = [Query(i, q) if isinstance(q, str) else q for i, q in inputs.items()]
+    else:
+        listed = [inputs] if isinstance(inputs, (str, Query, Ranking)) else list(inputs)
     rankings = [_as_ranking(item, number) for number, item in enumerate(listed, 1)]
     ids = [r.query.id for r in rankings]
     if len(set(ids)) != len(ids):
@@ -100,7 +101,8 @@ class Cutoff(Stage):
             raise ConfigError(f"a cutoff is a whole number from 0 up, got {self.k!r}: write `stage % 100`")
 
     def apply(self, rankings: Sequence[Ranking], k: int | None = None) -> list[Ranking]:
-        return self.stage.apply(rankings, self.k if k is None else min(k, self.k))
+        k = self.k if k is None else min(k, self.k)
+        return [ranking.top(k) for ranking in self.stage.apply(rankings, k)]
 
 
 @dataclass(frozen=True)

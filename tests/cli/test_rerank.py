@@ -50,7 +50,7 @@ def test_a_beir_folder_is_retrieved_reranked_and_recorded(folder: Path) -> None:
     manifest = json.loads((folder.parent / "out.trec.manifest.json").read_text())
     assert manifest["method"] == "late-interaction" and manifest["k"] == 5 and manifest["depth"] == 100
     assert manifest["report"]["statuses"] == {"ranked": 6}
-    assert set(manifest["inputs"]) == {"data", "first_stage"}
+    assert set(manifest["inputs"]) == {"corpus.jsonl", "queries.jsonl", "qrels/test.tsv"}
 
 
 def test_a_run_with_its_texts_gives_the_same_as_the_folder(folder: Path, first_stage: Path) -> None:
@@ -102,7 +102,9 @@ def test_parameters_come_from_the_command_line_before_the_configuration_file(fol
         (["--data", "FOLDER", "--param", "=3"], "expected NAME=VALUE"),
         (["--data", "FOLDER", "--config", "no.toml"], "there is no such file"),
         (["--data", "FOLDER", "--split", "train"], "train"),
-        (["--data", "FOLDER", "--batch", "0"], "expected 1 or more"),
+        (["--data", "FOLDER", "--batch", "0"], "expected a whole number from 1 up"),
+        (["--data", "FOLDER", "--depth", "0"], "expected a whole number from 1 up"),
+        (["--data", "FOLDER", "--top-k", "0"], "expected a whole number from 1 up"),
         (["--data", "FOLDER", "--language", "de"], "reads English, not de"),
         (["--data", "FOLDER", "--max-calls", "-1"], "expected 0 or more"),
     ],
@@ -132,12 +134,48 @@ def test_a_malformed_line_is_named_or_skipped_and_counted(
     assert (folder.parent / "skipped.trec").read_bytes() == (folder.parent / "made.trec").read_bytes()
 
 
-def test_a_budget_gives_partial_rankings_and_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_budget_that_allows_no_call_leaves_queries_unscored_and_says_so(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = ["rerank", "--data", str(folder), "-o", str(folder.parent / "o.trec"), "--max-calls", "0"]
-    assert main(arguments) == 0
-    assert "6 partial" in capsys.readouterr().err
-    first, done = runs(folder.parent / "o.first-stage.trec"), runs(folder.parent / "o.trec")
-    assert {q: [d for d, _ in rows] for q, rows in done.items()} == {q: [d for d, _ in r] for q, r in first.items()}
+    assert main(arguments) == 3
+    said = capsys.readouterr().err
+    assert "0 of 6 queries reranked" in said and "6 unscored" in said and "call budget of 0 used up" in said
+    assert (folder.parent / "o.trec").read_text() == "", "the first stage's order must not be passed off as a result"
+
+
+def test_what_the_output_cannot_hold_is_refused_before_anything_is_computed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = folder.parent / "in.jsonl"
+    source.write_text(
+        '{"query": {"text": "q", "qid": "bad id"}, "candidates": [{"docid": "d", "doc": {"text": "x"}}]}\n'
+    )
+    assert rerank(source, "-o", folder.parent / "out.trec") == 2
+    assert "'bad id' holds white space" in capsys.readouterr().err
+    assert rerank(source, "-o", folder.parent / "out.jsonl.gz") == 0
+    assert next(iter(read(folder.parent / "out.jsonl.gz"))).query.id == "bad id"
+
+
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [
+        ("-", "must be a file"),
+        (".", "must be a file"),
+        ("no/such/folder/out.trec", "there is no folder"),
+        ("out.csv", "`shortlist convert` makes .csv"),
+        ("data/corpus.jsonl", "is also an input"),
+    ],
+)
+def test_outputs_that_cannot_be_are_refused_first(
+    folder: Path, output: str, says: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    before = sorted(p.name for p in folder.parent.rglob("*"))
+    texts = ("--corpus", "data/corpus.jsonl", "--queries", "data/queries.jsonl")
+    assert rerank("--run", "data/corpus.jsonl", *texts, "-o", output) == 2
+    assert says in capsys.readouterr().err
+    assert sorted(p.name for p in folder.parent.rglob("*")) == before
 
 
 @pytest.mark.slow

@@ -135,7 +135,7 @@ def test_an_empty_file_and_no_rankings(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").write_bytes(b"")
     if name not in ("mteb-predictions", "lightning-ir"):  # these need a frame around nothing
         assert list(read(tmp_path / "empty", name)) == []
-    with pytest.raises(InputError, match=r"the file is empty is in no known format"):
+    with pytest.raises(InputError, match=r"the file is empty; name its format with --from"):
         detect(tmp_path / "empty")
 
 

@@ -92,10 +92,55 @@ def test_a_changed_input_is_refused(tmp_path: Path) -> None:
         run(tmp_path / "out", rankings=changed)
 
 
+def test_two_processes_do_not_work_on_one_output(tmp_path: Path) -> None:
+    def second() -> Iterable[Ranking]:
+        with pytest.raises(ConfigError, match="another process is writing"):
+            run(tmp_path / "out")
+        yield from rankings()
+
+    assert run(tmp_path / "out", rankings=second()).queries == 40  # type: ignore[attr-defined]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "out.manifest.json"]
+
+
+def test_a_file_that_is_no_journal_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "out.journal").write_text("my notes")
+    with pytest.raises(ConfigError, match="no journal of this program"):
+        run(tmp_path / "out")
+    assert (tmp_path / "out.journal").read_text() == "my notes"
+
+
+def test_an_upgrade_in_the_middle_of_a_job_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "out", rankings=interrupted_after(22))
+    monkeypatch.setattr("shortlist.jobs.rerank.versions", lambda: {"numpy": "999"})
+    with pytest.raises(ConfigError, match="differs in versions"):
+        run(tmp_path / "out")
+
+
+def test_a_query_that_comes_twice_is_refused_before_it_is_computed(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'q1' comes twice"):
+        run(tmp_path / "out", rankings=[*rankings(3), rankings(2)[1]])
+
+
+def test_what_changes_a_result_changes_the_fingerprint() -> None:
+    from dataclasses import replace
+
+    from shortlist.jobs.codec import fingerprint
+
+    one = make_ranking(3)
+    first = replace(one.candidates[0], first_score=7.0)
+    changed = [
+        replace(one, query=replace(one.query, instruction="only recent")),
+        replace(one, candidates=(first, *one.candidates[1:])),
+        replace(one, candidates=one.candidates[::-1]),
+    ]
+    assert len({fingerprint([r]) for r in [one, *changed]}) == 4
+
+
 def test_the_manifest_tells_how_to_repeat_it(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.write_text("x")
-    run(tmp_path / "out", inputs={"run": data}, facts={"seed": 7}, depth=8)
+    run(tmp_path / "out", inputs={"run": data}, facts=lambda: {"seed": 7}, depth=8)
     manifest = json.loads((tmp_path / "out.manifest.json").read_text())
     assert manifest["stage"]["scorer"]["backend"]["digest"] == Noisy(sigma=2.0).digest
     assert manifest["inputs"]["run"]["sha256"] == "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"

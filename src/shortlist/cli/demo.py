@@ -52,10 +52,13 @@ def copy_collection(folder: Path) -> int:
     something else."""
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file; give the name of a new folder")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "corpus.jsonl").exists():
-        raise ConfigError(f"{folder} holds other files; give the name of a new folder: shortlist demo FOLDER")
+    collection = dict(_files(resources.files("shortlist") / "demo"))
+    if folder.is_dir() and any(folder.iterdir()):
+        present = folder / "corpus.jsonl"
+        if not present.is_file() or present.read_bytes() != collection[Path("corpus.jsonl")].read_bytes():
+            raise ConfigError(f"{folder} holds other files; give the name of a new folder: shortlist demo FOLDER")
     count = 0
-    for relative, source in _files(resources.files("shortlist") / "demo"):
+    for relative, source in collection.items():
         target = folder / relative
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(source.read_bytes())

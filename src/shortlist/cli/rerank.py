@@ -19,6 +19,7 @@ from ..core.errors import ConfigError
 from ._params import parse_params, read_config
 
 if TYPE_CHECKING:
+    from ..formats.lines import Bad
     from ..jobs import RerankReport
     from ..jobs.source import Source
     from ..pipeline import Stage
@@ -64,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from ..formats.lines import Bad
     from ..jobs import rerank_file
-    from ..jobs.output import writer_for
+    from ..jobs.output import check_for, holds_texts, writer_for
 
     config = read_config(args.config)
     method = args.method or config.get("method") or _default_method(args)
@@ -72,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
     stage = _stage(args, method, _params(args, config))
     bad = Bad(skip=args.skip_bad)
     output = Path(args.output)
+    texts = holds_texts(output)
     source = _source(args, output, depth, bad)
     with _bar(source.total, quiet=args.quiet) as progress:
         report = rerank_file(
@@ -82,14 +84,15 @@ def run(args: argparse.Namespace) -> int:
             k=args.top_k if args.top_k is not None else config.get("top_k"),
             depth=depth,
             batch=args.batch if args.batch is not None else config.get("batch", BATCH),
-            texts=output.suffix == ".jsonl",
+            texts=texts,
+            check=check_for(output),
             inputs=source.inputs,
-            facts={"method": method, "skipped_lines": bad.count},
+            facts=lambda: {"method": method, "skipped_lines": bad.count, "skipped_examples": bad.examples},
             restart=args.restart,
             progress=progress,
         )
     if not args.quiet:
-        _summary(report, output, bad.count)
+        _summary(report, output, bad)
     return EXIT_UNSCORED if report.statuses.get("unscored") else 0
 
 
@@ -132,6 +135,8 @@ def _source(args: argparse.Namespace, output: Path, depth: int, bad: Any) -> Sou
     from ..jobs.output import first_stage_path
 
     given = [name for name in ("input", "data", "run") if getattr(args, name) is not None]
+    if any(_same_file(getattr(args, name), output) for name in (*given, "corpus", "queries")):
+        raise ConfigError(f"{output} is also an input; give the output another name")
     if len(given) != 1:
         raise ConfigError(f"give one of INPUT, --data FOLDER or --run FILE; given: {', '.join(given) or 'none'}")
     if args.data is not None:
@@ -147,6 +152,10 @@ def _source(args: argparse.Namespace, output: Path, depth: int, bad: Any) -> Sou
     return source.from_file(args.input, format=args.format, bad=bad)
 
 
+def _same_file(given: str | None, output: Path) -> bool:
+    return given is not None and output.exists() and Path(given).exists() and output.samefile(given)
+
+
 def _bar(total: int | None, *, quiet: bool) -> AbstractContextManager[Callable[[int], None]]:
     if quiet or not sys.stderr.isatty():
         return nullcontext(lambda done: None)
@@ -155,16 +164,19 @@ def _bar(total: int | None, *, quiet: bool) -> AbstractContextManager[Callable[[
     return progress_bar("reranking", total)
 
 
-def _summary(report: RerankReport, output: Path, skipped: int) -> None:
-    say = [f"{report.queries} queries reranked into {output} in {report.seconds:.1f} s"]
+def _summary(report: RerankReport, output: Path, bad: Bad) -> None:
+    unscored = report.statuses.get("unscored", 0)
+    done = f"{report.queries - unscored} of {report.queries}" if unscored else f"{report.queries}"
+    say = [f"{done} queries reranked into {output} in {report.seconds:.1f} s"]
     if report.resumed:
         say.append(f"{report.resumed} of them by an earlier run of this job")
     for status, count in sorted(report.statuses.items()):
         if status != "ranked":
             say.append(f"{count} {status}: " + "; ".join(f"{q}: {why}" for q, why in list(report.reasons.items())[:3]))
-    if report.statuses.get("unscored"):
+    if unscored and output.suffix != ".jsonl":
         say.append("unscored queries are not in a TREC output: evaluation counts them as zero and names them")
+    say += report.notes
     say += [f"{count} x {kind}" for kind, count in sorted(report.repairs.items())]
-    if skipped:
-        say.append(f"{skipped} malformed lines skipped")
+    if bad.count:
+        say += [f"{bad.count} malformed lines skipped", *(f"  {example}" for example in bad.examples)]
     print("\n".join(say), file=sys.stderr)

@@ -33,7 +33,13 @@ def params_of(obj: object) -> dict[str, Any]:
     """
     if is_dataclass(obj) and not isinstance(obj, type):
         return {f.name: getattr(obj, f.name) for f in fields(obj) if f.init}
-    return {name: getattr(obj, name) for name in inspect.signature(type(obj)).parameters}
+    try:
+        return {name: getattr(obj, name) for name in inspect.signature(type(obj)).parameters}
+    except (AttributeError, ValueError, TypeError) as error:
+        raise ConfigError(
+            f"{type(obj).__module__}:{type(obj).__qualname__} cannot be described: a constructor must store its "
+            f"parameters under their own names ({error})"
+        ) from error
 
 
 def describe(value: Any) -> Any:
@@ -49,8 +55,14 @@ def describe(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [describe(v) for v in value]
     if isinstance(value, (set, frozenset)):
-        return sorted(describe(v) for v in value)
-    if inspect.isfunction(value) or inspect.isclass(value):
+        return sorted((describe(v) for v in value), key=str)
+    if inspect.ismethod(value):
+        return {"type": "method", "name": value.__name__, "of": describe(value.__self__)}
+    if inspect.isfunction(value) or inspect.isclass(value) or inspect.isbuiltin(value):
+        if "<lambda>" in value.__qualname__ or "<locals>" in value.__qualname__:
+            raise ConfigError(
+                f"{value.__qualname__} in {value.__module__} has no name to be known by; use a named function"
+            )
         return f"{value.__module__}:{value.__qualname__}"
     digest = getattr(value, "digest", None)
     if isinstance(digest, str):  # a backend: its weights count, not where they lie or how many threads it uses

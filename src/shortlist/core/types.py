@@ -238,7 +238,7 @@ class Ranking:
                 Candidate(
                     old.document,
                     float(n - rank) if scores is None else _known(scores[i]),
-                    old.score if old.first_score is None else old.first_score,
+                    old.score if old.first_rank is None and old.first_score is None else old.first_score,
                     i if old.first_rank is None else old.first_rank,
                 )
             )

@@ -24,8 +24,10 @@ class Budget:
     def __post_init__(self) -> None:
         for name in ("calls", "tokens", "seconds"):
             value = getattr(self, name)
-            if value is not None and value < 0:
-                raise ConfigError(f"budget {name}={value}: expected 0 or more, or None for no limit")
+            whole = name != "seconds"
+            if value is not None and (value < 0 or (whole and value != int(value))):
+                kind = ", whole" if whole else ""
+                raise ConfigError(f"budget {name}={value}: expected 0 or more{kind}, or None for no limit")
 
     def allowed(self, wanted: int, calls: int, usage: Usage, elapsed: float) -> tuple[int, str]:
         """How many of ``wanted`` groups may be sent now, and why not all of them."""

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from ..core.errors import ConfigError
 from ..core.protocols import AsyncScorer, Comparable, Schedule, ScoredGroup, Scorer
 from ..core.types import Call, Ranking, Scale
 from ..core.waiting import gathered
@@ -59,6 +60,10 @@ class Threaded:
 
     scorer: Scorer
     concurrency: int = 4
+
+    def __post_init__(self) -> None:
+        if self.concurrency < 1:
+            raise ConfigError(f"concurrency={self.concurrency}: expected 1 or more")
 
     @property
     def comparable(self) -> Comparable:

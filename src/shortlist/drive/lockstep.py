@@ -9,13 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from ..core.errors import BackendError, OutputError, ScoreError
+from ..core.errors import BackendError, InputError, OutputError, ScoreError
 from ..core.protocols import Schedule, Scorer
 from ..core.types import Ranking
 from .budget import NO_LIMIT, Budget
 from .planrun import PlanRun
 
-FAILURES = (BackendError, OutputError, ScoreError)
+FAILURES = (BackendError, InputError, OutputError, ScoreError)
 """What a scorer may raise without it being a mistake in the configuration."""
 
 

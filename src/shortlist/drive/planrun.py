@@ -64,20 +64,25 @@ class PlanRun:
     def result(self, k: int | None = None) -> Ranking:
         """The ranking with its status, scale, reason and trace."""
         trace = tuple(self._calls)
+        if self._stopped and not trace:
+            return self._unscored(self._stopped).top(k)
         if self._failed:
             return self._unscored(self._failed).top(k)
         if trace and all(score == MISSING for call in trace for score in call.scores):
             return self._unscored(f"no usable output in {len(trace)} calls").top(k)
+        reason = self._stopped
+        if self.ranking.status in ("partial", "unscored"):  # a later stage does not heal what an earlier one left out
+            reason = "; ".join(filter(None, (f"earlier stage {self.ranking.status}: {self.ranking.reason}", reason)))
         if self._outcome is None:
             assert self._round is not None
-            done = self.ranking.reorder(self._round.so_far, status="partial", reason=self._stopped, trace=trace)
+            done = self.ranking.reorder(self._round.so_far, status="partial", reason=reason, trace=trace)
         else:
             done = self.ranking.reorder(
                 self._outcome.order,
                 self._outcome.scores,
                 scale=self._outcome.scale or self._scorer.scale,
-                status="partial" if self._stopped else "ranked",
-                reason=self._stopped,
+                status="partial" if reason else "ranked",
+                reason=reason,
                 trace=trace,
             )
         return done.top(k)

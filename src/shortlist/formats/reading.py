@@ -23,6 +23,7 @@ from .texts import with_texts
 
 T = TypeVar("T")
 Kind = Literal["rankings", "qrels", "queries", "corpus"]
+OTHERS = "rerank: --format NAME, Python: format=NAME"
 FORMATS = Registry("format", "shortlist.formats.dialects", "shortlist.formats")
 
 
@@ -54,11 +55,13 @@ def detect(path: Readable, *, kind: Kind | None = None) -> str:
     found = [name for name in names(kind) if dialect(name).sniff(seen)]
     if len(found) == 1:
         return found[0]
-    what = f"{source.name}: " + ("the file is empty" if not source.head().strip() else _shown(source))
+    if not source.head().strip():
+        raise InputError(f"{source.name}: the file is empty; name its format with --from NAME ({OTHERS}) to read nothing")
+    what = f"{source.name}: {_shown(source)}"
     if found:
-        raise InputError(f"{what} could be {' or '.join(found)}; say which with --from (format= in Python)")
+        raise InputError(f"{what} could be {' or '.join(found)}; say which with --from NAME ({OTHERS})")
     known = ", ".join(names(kind))
-    raise InputError(f"{what} is in no known format; name one with --from (format= in Python): {known}")
+    raise InputError(f"{what} is in no known format; name one with --from NAME ({OTHERS}): {known}")
 
 
 def read(
@@ -133,7 +136,7 @@ def explained(items: Iterable[T], name: str, *, guessed: bool) -> Iterator[T]:
     except FormatError as error:
         if not guessed:
             raise
-        problem = f"{error.problem} (read as {name}, which was guessed; name the format with --from or format=)"
+        problem = f"{error.problem} (read as {name}, which was guessed; name the format with --from or {OTHERS})"
         raise FormatError(error.path, error.line, problem, error.text) from error
 
 

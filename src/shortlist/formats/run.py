@@ -151,10 +151,8 @@ def writable(value: str, what: str, query_id: str | None = None) -> str:
         else:
             return value
     of = f" of query {query_id!r}" if query_id is not None else ""
-    raise InputError(
-        f"{what} {value!r}{of} is empty, holds white space or cannot be encoded; a TREC file cannot hold it: "
-        "write JSONL instead (--to shortlist)"
-    )
+    why = "holds white space" if value.split() != [value] and value else "cannot be encoded" if value else "is empty"
+    raise InputError(f"{what} {value!r}{of} {why}; a TREC file cannot hold it: write JSONL instead")
 
 
 def guess_columns(source: Source) -> Columns:

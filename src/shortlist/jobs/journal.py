@@ -28,12 +28,15 @@ class Journal:
 
         Raises ConfigError when the file belongs to another job, naming what differs.
         """
-        if not self.path.exists() or not (records := list(self._lines())):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not self.path.exists() or self.path.stat().st_size == 0:
             self.path.write_bytes(b"")
             self._append(self.header)
             return 0
-        found = records[0][1]
+        found, whole, count = None, 0, 0
+        for end, record in self._lines():
+            found, whole, count = record if found is None else found, end, count + 1
+        if found is None:
+            raise ConfigError(f"{self.path} is no journal of this program, or its first line is damaged; move it away")
         differing = sorted(k for k in {*found, *self.header} if found.get(k) != self.header.get(k))
         if differing:
             raise ConfigError(
@@ -42,8 +45,8 @@ class Journal:
                 "repeat the same command to finish it, or start again with --restart"
             )
         with self.path.open("r+b") as file:
-            file.truncate(records[-1][0])
-        return len(records) - 1
+            file.truncate(whole)
+        return count - 1
 
     def add(self, batch: Mapping[str, Any]) -> None:
         """Record a finished batch; when this returns it survives a kill and a power cut."""

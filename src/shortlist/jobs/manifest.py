@@ -41,7 +41,7 @@ def manifest(stage: object, *, inputs: Mapping[str, Path | str], **facts: Any) -
     """Plain data: versions and machine, the stage with its parameters and digest, input digests, and the given
     facts."""
     return {
-        "versions": {"python": sys.version.split()[0], **_versions()},
+        "versions": {"python": sys.version.split()[0], **versions()},
         "machine": {"system": platform.system(), "processor": platform.machine()},
         "stage": describe(stage),
         "stage_digest": digest(stage),
@@ -50,7 +50,8 @@ def manifest(stage: object, *, inputs: Mapping[str, Path | str], **facts: Any) -
     }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """The installed packages that can change a number."""
     found = {}
     for name in PACKAGES:
         try:

@@ -11,19 +11,21 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
 from ..core.errors import ConfigError, InputError
+from ..core.lock import locked
 from ..core.params import digest
 from ..core.types import Ranking, Usage
 from ..formats.atomic import atomic_text
 from ..pipeline import Stage
 from .codec import fingerprint, pack, unpack
 from .journal import Journal
-from .manifest import manifest
+from .manifest import manifest, versions
 
 Progress = Callable[[int], None]
 """Called after every batch with the number of queries that are done."""
@@ -35,9 +37,16 @@ class Writer(Protocol):
     def __call__(self, rankings: Iterable[Ranking], path: Path) -> object: ...
 
 
+Facts = Callable[[], Mapping[str, Any]]
+"""Further entries of the manifest, asked for when the job is done."""
+Check = Callable[[Ranking], None]
+"""Raises InputError for a ranking that the output could not hold; asked before anything is computed for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class RerankReport:
-    """What a job did. resumed: queries that an earlier, killed run had already done."""
+    """What a job did. resumed: queries that an earlier, killed run had already done. notes: what the writer had to
+    do."""
 
     queries: int = 0
     resumed: int = 0
@@ -46,6 +55,7 @@ class RerankReport:
     repairs: Mapping[str, int] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()
 
 
 def rerank_file(
@@ -59,7 +69,8 @@ def rerank_file(
     batch: int = 16,
     texts: bool = False,
     inputs: Mapping[str, Path | str] | None = None,
-    facts: Mapping[str, Any] | None = None,
+    facts: Facts = dict,
+    check: Check = lambda ranking: None,
     restart: bool = False,
     progress: Progress = lambda done: None,
 ) -> RerankReport:
@@ -67,39 +78,71 @@ def rerank_file(
 
     depth: how many candidates are taken of each input ranking. k: how many are kept of each result. batch: queries
     computed together. texts: keep texts for the writer. restart: throw an unfinished job's journal away. Raises
-    ConfigError when the journal belongs to a different job, InputError when the input changed since a batch was
-    computed.
+    ConfigError when the journal belongs to a different job or another process is at it, InputError when the input
+    changed since a batch was computed, or names a query twice.
     """
-    if batch < 1:
-        raise ConfigError(f"batch={batch}: expected 1 or more")
+    for name, value in (("batch", batch), ("depth", depth), ("top k", k)):
+        if value is not None and (not isinstance(value, int) or value < 1):
+            raise ConfigError(f"{name}={value!r}: expected a whole number from 1 up")
     began = time.monotonic()
-    journal = Journal(output.with_name(output.name + ".journal"), _header(stage, k, depth, batch, texts))
-    if restart:
-        journal.remove()
-    done = journal.open()
-    source = _batches((r.top(depth) for r in rankings), batch)
-    finished = _skip_done(source, journal, done)
-    resumed = finished
-    progress(finished)
-    for chunk in source:
-        results = stage.apply(chunk, k)
-        journal.add({"input": fingerprint(chunk), "results": [pack(r, texts=texts) for r in results]})
-        finished += len(chunk)
+    record = manifest(stage, inputs=inputs or {}, k=k, depth=depth, batch=batch)
+    journal = Journal(beside(output, "journal"), _header(stage, k, depth, batch, texts))
+    with _alone(output):
+        if restart:
+            journal.remove()
+        done = journal.open()
+        source = _batches((r.top(depth) for r in _checked(rankings, check)), batch)
+        resumed = finished = _skip_done(source, journal, done)
         progress(finished)
-    report = _report(journal, resumed, time.monotonic() - began)
-    writer((unpack(r) for b in journal.batches() for r in b["results"]), output)
-    record = manifest(
-        stage, inputs=inputs or {}, k=k, depth=depth, batch=batch, report=asdict(report), **dict(facts or {})
-    )
-    text = json.dumps(record, indent=2, ensure_ascii=False, default=str) + "\n"
-    with atomic_text(output.with_name(output.name + ".manifest.json")) as out:
-        out.write(text)
-    journal.remove()
+        for chunk in source:
+            results = stage.apply(chunk, k)
+            journal.add({"input": fingerprint(chunk), "results": [pack(r, texts=texts) for r in results]})
+            finished += len(chunk)
+            progress(finished)
+        written = writer((unpack(r) for b in journal.batches() for r in b["results"]), output)
+        notes = tuple(written.notes()) if hasattr(written, "notes") else ()
+        report = replace(_report(journal, resumed, time.monotonic() - began), notes=notes)
+        text = json.dumps({**record, "report": asdict(report), **facts()}, indent=2, ensure_ascii=False, default=str)
+        with atomic_text(beside(output, "manifest.json")) as out:
+            out.write(text + "\n")
+        journal.remove()
     return report
 
 
+def beside(output: Path, what: str) -> Path:
+    """The file next to ``output`` that says ``what`` about it."""
+    return output.with_name(f"{output.name}.{what}")
+
+
+@contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    """One process at a time works on an output: two would write one journal and lose both jobs."""
+    lock = beside(output, "lock")
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(lock, wait=False))
+        except BlockingIOError as error:
+            raise ConfigError(f"another process is writing {output}; wait for it, or give another output") from error
+        except OSError as error:
+            raise InputError(f"{output}: cannot be written: {error.strerror or error}") from error
+        held.callback(lock.unlink, missing_ok=True)
+        yield
+
+
+def _checked(rankings: Iterable[Ranking], check: Check) -> Iterator[Ranking]:
+    seen = set[str]()
+    for ranking in rankings:
+        if ranking.query.id in seen:
+            raise InputError(f"query {ranking.query.id!r} comes twice; an output holds one ranking per query")
+        seen.add(ranking.query.id)
+        check(ranking)
+        yield ranking
+
+
 def _header(stage: Stage, k: int | None, depth: int | None, batch: int, texts: bool) -> dict[str, Any]:
-    return {"job": "rerank", "stage": digest(stage), "k": k, "depth": depth, "batch": batch, "texts": texts}
+    """What must be equal for the rest of a job to give the numbers of the beginning."""
+    job = {"job": "rerank", "stage": digest(stage), "k": k, "depth": depth, "batch": batch, "texts": texts}
+    return {**job, "versions": versions()}
 
 
 def _batches(rankings: Iterable[Ranking], size: int) -> Iterator[list[Ranking]]:
@@ -129,9 +172,10 @@ def _report(journal: Journal, resumed: int, seconds: float) -> RerankReport:
     usage = Usage()
     for batch in journal.batches():
         for record in batch["results"]:
-            statuses[record["status"]] += 1
+            ranking = unpack(record)
+            statuses[ranking.status] += 1
             repairs.update(record["repairs"])
             usage += Usage(*record["usage"])
-            if record["reason"]:
-                reasons[record["query"]] = record["reason"]
+            if ranking.reason:
+                reasons[ranking.query.id] = ranking.reason
     return RerankReport(statuses.total(), resumed, dict(statuses), reasons, dict(repairs), usage, seconds)

@@ -47,7 +47,16 @@ def from_folder(
     bm25 = BM25(documents=dataset.corpus, language=language)
     write_run(_retrieved(bm25, queries.values(), depth), first_stage, tag="bm25")
     rankings = read_rankings(first_stage, queries=queries, corpus=dataset.corpus)
-    return Source(rankings, len(queries), {"data": folder, "first_stage": first_stage})
+    return Source(rankings, len(queries), _files(folder))
+
+
+def _files(folder: Path) -> dict[str, Path | str]:
+    """The files that a data set consists of; outputs may lie in the same folder."""
+    names = ("corpus", "collection", "documents", "queries", "topics")
+    found = [p for p in folder.iterdir() if p.is_file() and p.name.partition(".")[0].endswith(names)]
+    judged = folder / "qrels"
+    found += [p for p in judged.iterdir() if p.is_file()] if judged.is_dir() else []
+    return {str(p.relative_to(folder)): p for p in sorted(found)}
 
 
 def from_run(

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from ..backends.http import RerankEndpoint
+from ..core.errors import ConfigError
 from ..drive import Scheduled
 from ..schedules import Once
 from ..scorers import RemoteRerank
@@ -21,16 +22,21 @@ extra = "http"
 
 def build(
     *,
-    url: str,
+    url: str | None = None,
     dialect: str = "auto",
     model: str | None = None,
     comparable: Literal["across", "within"] = "across",
     options: Mapping[str, Any] | None = None,
 ) -> Scheduled:
-    """dialect: how the service speaks; told by the address when it can be. options: of ``RerankEndpoint``.
+    """url: the service's address, which ``model`` may also hold. dialect: how the service speaks; told by the address
+    when it can be. options: of ``RerankEndpoint``.
 
     comparable: whether scores of different requests may be compared; say ``within`` for services that scale per
     request.
     """
+    if url is None and model is not None and "://" in model:
+        url, model = model, None
+    if url is None:
+        raise ConfigError("give the address of the service: url=http://...")
     endpoint = RerankEndpoint(url, dialect=dialect, model=model, **dict(options or {}))
     return Scheduled(RemoteRerank(endpoint, comparable), Once())

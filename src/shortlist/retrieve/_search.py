@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_RERANKER = "late-interaction"
 AUTO = "auto"
-STATES = "states.sqlite"  # of the default reranker, beside the index: a passage is encoded once
+STATES = "states"  # of the default reranker, beside the index: a passage is encoded once
 
 
 @dataclass(frozen=True)

@@ -49,23 +49,21 @@ class LateInteraction:
         return Scale.RELATIVE
 
     def score(self, groups: Sequence[ScoredGroup]) -> Sequence[Call]:
-        queries = list(dict.fromkeys(query.text for query, _ in groups))
-        texts = [c.document.full_text for _, candidates in groups for c in candidates]
-        passages, counts = split_all(texts, split_for(self.backend, ""))
+        return [self._score_list(group) for group in groups]  # one list in memory at a time: states are large
+
+    def _score_list(self, group: ScoredGroup) -> Call:
+        query, candidates = group
+        texts = [c.document.full_text for c in candidates]
+        passages, sizes = split_all(texts, split_for(self.backend, ""))
         distinct = list(dict.fromkeys(passages))
-        query_states = dict(zip(queries, self.backend.token_states(queries, kind="query"), strict=True))
+        (query_states,) = self.backend.token_states([query.text], kind="query")
         states = (
             dict(zip(distinct, self.backend.token_states(distinct, kind="document"), strict=True)) if distinct else {}
         )
-        calls, document, passage = [], 0, 0
-        for query, candidates in groups:
-            sizes = counts[document : document + len(candidates)]
-            shown = [states[text] for text in passages[passage : passage + sum(sizes)]]
-            scores = self._list_scores(query_states[query.text], shown, sizes, [_first_score(c) for c in candidates])
-            repairs = tuple(r for size in sizes for r in split_repair(size))
-            calls.append(Call(tuple(c.id for c in candidates), scores, "", repairs, Usage(calls=1)))
-            document, passage = document + len(candidates), passage + sum(sizes)
-        return calls
+        shown = [states[text] for text in passages]
+        scores = self._list_scores(query_states, shown, sizes, [_first_score(c) for c in candidates])
+        repairs = tuple(r for size in sizes for r in split_repair(size))
+        return Call(tuple(c.id for c in candidates), scores, "", repairs, Usage(calls=1))
 
     def _list_scores(
         self, query: Any, passages: Sequence[Any], sizes: Sequence[int], first: Sequence[float | None]

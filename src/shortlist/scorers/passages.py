@@ -6,10 +6,11 @@ documents.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, ScoreError
 from ..core.types import Repair
 
 Aggregate = Literal["max", "first", "mean"]
@@ -37,6 +38,10 @@ def aggregate(scores: Sequence[float], counts: Sequence[int], how: Aggregate) ->
     """
     if how not in ("max", "first", "mean"):
         raise ConfigError(f"aggregate={how!r}: expected 'max', 'first' or 'mean'")
+    if len(scores) != sum(counts):
+        raise ScoreError(f"{sum(counts)} passages were given to the model, {len(scores)} scores came back")
+    if any(math.isnan(score) for score in scores):
+        raise ScoreError("the model gave NaN as the score of a passage")
     out, start = [], 0
     for count in counts:
         part = [float(s) for s in scores[start : start + count]]

@@ -24,14 +24,14 @@ class CachedEncoder:
     """
 
     encoder: Encoder = field(default_factory=Encoder)
-    folder: Path | None = None
+    folder: str | Path | None = None
     _: KW_ONLY
     limit_mb: int = 2048
 
     @cached_property
     def cache(self) -> StateCache:
         """The file behind it, with its counters."""
-        return StateCache((self.folder or cache_folder()) / "states.sqlite", limit_mb=self.limit_mb)
+        return StateCache(Path(self.folder or cache_folder()) / "states.sqlite", limit_mb=self.limit_mb)
 
     @property
     def capabilities(self) -> frozenset[Capability]:

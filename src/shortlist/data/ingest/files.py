@@ -108,9 +108,13 @@ def _walk(
             path = f"{name}/{entry.name}" if name else entry.name
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
+            try:
+                is_folder, is_file = entry.is_dir(), entry.is_file()
+            except OSError:  # a link that leads to itself
+                is_folder = is_file = False
+            if is_folder:
                 folders.append(path)
-            elif entry.is_file():
+            elif is_file:
                 yield path, kind_of(entry.name)
             else:
                 skipped.append(Skipped(path, "a broken link" if entry.is_symlink() else "not a regular file"))

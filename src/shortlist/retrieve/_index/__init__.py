@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ...core.lock import locked
 from ...data.ingest import Skipped, find
 from ..bm25 import BM25
 from .location import cache_folder, index_folder
-from .lock import locked
 from .manifest import DamagedIndex, Entry, Manifest, Settings
 from .numbers import load_numbers
 from .reader import Opener

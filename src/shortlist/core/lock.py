@@ -10,10 +10,10 @@ from typing import IO
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Wait until no other process holds ``path``, and hold it in the block."""
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold ``path`` in the block; wait for another process that holds it, or raise BlockingIOError at once."""
     with path.open("a+b") as stream:
-        _hold(stream)
+        _hold(stream, wait)
         try:
             yield
         finally:
@@ -24,13 +24,15 @@ if sys.platform == "win32":
     import msvcrt
     import time
 
-    def _hold(stream: IO[bytes]) -> None:
+    def _hold(stream: IO[bytes], wait: bool) -> None:
         while True:
             try:
                 stream.seek(0)
                 msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
                 return
-            except OSError:  # held by another process
+            except OSError as error:  # held by another process
+                if not wait:
+                    raise BlockingIOError(*error.args) from error
                 time.sleep(0.05)
 
     def _release(stream: IO[bytes]) -> None:
@@ -40,8 +42,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _hold(stream: IO[bytes]) -> None:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+    def _hold(stream: IO[bytes], wait: bool) -> None:
+        fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
 
     def _release(stream: IO[bytes]) -> None:
         fcntl.flock(stream, fcntl.LOCK_UN)

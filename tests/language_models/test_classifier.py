@@ -119,7 +119,6 @@ def test_a_model_without_a_head_is_refused(decoders: dict[str, Path]) -> None:
 def test_a_bert_gets_its_types(tmp_path: Path, make_decoder: Callable[..., Path]) -> None:
     """An encoder: padding by the mask, token types by the tokenizer's own pair."""
     import torch
-
     import transformers
 
     make_decoder(tmp_path, "llama", bos=True)
@@ -141,7 +140,6 @@ def test_an_adapter_brings_head_and_weights(tmp_path: Path, make_decoder: Callab
     """RankLLaMA's way: a causal base model, LoRA on it, and the head among the adapter's files."""
     import peft
     import torch
-
     import transformers
 
     base = make_decoder(tmp_path / "base", "llama")

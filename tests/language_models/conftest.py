@@ -50,7 +50,6 @@ def decoder_tokenizer(*, template: str | None = CHATML, bos: bool = False, merge
     merged: strings of two characters; then these are the only merges, and they go across word borders.
     """
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-
     from transformers import PreTrainedTokenizerFast
 
     special = ["<|pad|>", "<|im_start|>", "<|im_end|>", "<s>"]
@@ -82,7 +81,6 @@ def decoder_tokenizer(*, template: str | None = CHATML, bos: bool = False, merge
 def save_decoder(folder: Path, family: str, *, seed: int = 0, head: str = "CausalLM", **changes: Any) -> Path:
     """A two-layer random model of a family with its tokenizer; ``changes`` go to the configuration."""
     import torch
-
     import transformers
 
     given = {name: changes.pop(name) for name in ("template", "bos", "merged") if name in changes}
@@ -116,9 +114,8 @@ def decoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def t5(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random T5 with a unigram tokenizer whose vocabulary holds ``</s>`` and the extra ids, as T5's does."""
     import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
-
     import transformers
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
     words = [w for line in CORPUS for w in line.replace("?", " ?").replace(":", " :").replace(".", " .").split()]
     pieces = [
