@@ -203,7 +203,6 @@ def batches(steps: int, torch: Any, tokenizer: Any) -> Iterator[tuple[str, tuple
 def train(steps: int, tokenizer: Any) -> Any:
     """A LlamaForCausalLM trained on the answers alone."""
     import torch
-
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(SEED)

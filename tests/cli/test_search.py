@@ -88,7 +88,7 @@ def test_the_built_in_reranker_is_not_used_for_other_languages(docs: Path, capsy
     assert main(["search", str(docs), "kaffee", "--language", "german", "--json"]) == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out.splitlines()[0])["reranker"] is None
-    assert "reads English, not german" in captured.err
+    assert "reads English, and this index is german" in captured.err
     assert main(["search", str(docs), "coffee", "--with", "late-interaction", "--json"]) == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out.splitlines()[0])["reranker"] == "late-interaction"

@@ -6,6 +6,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 import shortlist
+from shortlist.check.table import method_rows
 from shortlist.core import registry
 from shortlist.core.errors import ConfigError, MissingExtra, UnknownName
 from shortlist.core.extras import need
@@ -45,6 +46,13 @@ def test_third_parties_register_by_entry_point(monkeypatch: pytest.MonkeyPatch) 
     assert "their-method" in shortlist.available()
     assert shortlist.load("their-method", strength=3) == ("built", 3)
     assert registry.RERANKERS.info("their-method").source == "nobody 2026."
+
+    def fails(*, backend: object) -> None:
+        raise RuntimeError("the plugin is broken")
+
+    monkeypatch.setattr(module, "build", fails)
+    broken = {row.name: row for row in method_rows()}["their-method"]
+    assert broken.summary == "cannot be built: RuntimeError: the plugin is broken"
     del module.build
     with pytest.raises(ConfigError, match=r"'their-method'.*no build\(\)"):
         shortlist.load("their-method")

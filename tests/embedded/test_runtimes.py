@@ -199,3 +199,14 @@ def test_many_callers_share_one_pool_and_load_once(tiny: Path, monkeypatch: pyte
     assert all(np.array_equal(a, b) for answer in answers for a, b in zip(answer, expected, strict=True))
     assert pool(2) is pool(2)
     assert sum(t.name.startswith("shortlist-encoder") for t in threading.enumerate()) <= 2 + 3
+
+
+def test_a_failure_while_computing_is_a_backend_error() -> None:
+    from shortlist.backends.embedded import Encoder
+
+    encoder = Encoder(precision="fp32")
+    encoder.embed(["loads the model"])
+    session = encoder._loaded.session
+    ids = np.full((1, 4), 10**6, np.int32)
+    with pytest.raises(BackendError, match="could not compute a batch of 1"):
+        session.run(ids, np.zeros_like(ids), np.array([4], np.int32))

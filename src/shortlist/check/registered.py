@@ -29,7 +29,8 @@ class Registered:
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        return checks_for(exact=True, pointwise=self.info.paradigm == "pointwise")
+        paradigm = self.info.paradigm
+        return checks_for(exact=True, pointwise=paradigm == "pointwise", stable=paradigm != "setwise")
 
     def build(self, backend: Backend | None = None) -> Any:
         """The method on ``backend``; on an oracle when none is given."""
@@ -41,4 +42,9 @@ def registered() -> Iterator[Registered]:
     for name in RERANKERS.names():
         info = RERANKERS.info(name)
         if "backend" in info.parameters:
-            yield Registered(info, dict(getattr(RERANKERS.module(name), "CHECK", {})))
+            yield as_registered(info)
+
+
+def as_registered(info: Info) -> Registered:
+    """A method with the parameters that its module wants for checks."""
+    return Registered(info, dict(getattr(RERANKERS.module(info.name), "CHECK", {})))

@@ -10,7 +10,7 @@ from ..core.registry import RERANKERS
 from ..drive import Scheduled
 from ..drive.simulate import cost
 from ..scorers import Prompted
-from .registered import registered
+from .registered import as_registered
 
 HEADINGS = ("method", "paradigm", "parts", "calls", "steps", "extra", "what it is", "source")
 
@@ -35,25 +35,19 @@ class MethodRow:
 
 def method_rows(n: int = 100) -> list[MethodRow]:
     """A row per registered method; third-party methods that cannot be built on a fake have no calls."""
-    built = {method.name: method.build() for method in registered()}
-    rows = []
-    for name in RERANKERS.names():
-        info, reranker = RERANKERS.info(name), built.get(name)
-        schedule = getattr(reranker, "schedule", None)
-        spent = cost(schedule, n, seeds=range(5)) if isinstance(schedule, Schedule) else None
-        rows.append(
-            MethodRow(
-                name,
-                info.paradigm,
-                parts_of(reranker),
-                spent.calls if spent else None,
-                spent.steps if spent else None,
-                info.extra,
-                info.summary,
-                info.source,
-            )
-        )
-    return rows
+    return [_row(name, n) for name in RERANKERS.names()]
+
+
+def _row(name: str, n: int) -> MethodRow:
+    try:
+        info = RERANKERS.info(name)
+        reranker = as_registered(info).build() if "backend" in info.parameters else None
+    except Exception as error:  # noqa: BLE001 - an installed plugin is somebody else's code; the others are still listed
+        return MethodRow(name, "", "", None, None, "", f"cannot be built: {type(error).__name__}: {error}", "")
+    schedule = getattr(reranker, "schedule", None)
+    spent = cost(schedule, n, seeds=range(5)) if isinstance(schedule, Schedule) else None
+    calls, steps = (spent.calls, spent.steps) if spent else (None, None)
+    return MethodRow(name, info.paradigm, parts_of(reranker), calls, steps, info.extra, info.summary, info.source)
 
 
 def parts_of(reranker: object) -> str:

@@ -55,9 +55,7 @@ def _dispatch(argv: list[str]) -> int:
     if name not in commands():
         raise UnknownName("command", name, commands())
     module = _module(name)
-    parser = argparse.ArgumentParser(
-        prog=f"shortlist {name}", description=_help(module), formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = argparse.ArgumentParser(prog=f"shortlist {name}", description=_help(module), formatter_class=_WithDefaults)
     module.add_arguments(parser)
     return int(module.run(parser.parse_args(argv[1:])) or 0)
 
@@ -74,3 +72,11 @@ def _overview() -> str:
     lines = ["usage: shortlist COMMAND [OPTIONS]", "", "commands:"]
     lines += [f"  {name:10s} {_help(_module(name))}" for name in commands()]
     return "\n".join([*lines, "", "shortlist COMMAND --help tells the options of a command."])
+
+
+class _WithDefaults(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults, but only where there is one and the help does not tell it already."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        told = action.default in (None, False, [], "") or "default" in (action.help or "")
+        return action.help if told else super()._get_help_string(action)

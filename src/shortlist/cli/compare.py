@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 SIGNIFICANT = 0.05
 
 
+WIDE = 118  # columns of a terminal that holds the whole table
+ESSENTIAL = (2, 3, 5, 6)  # in a narrower one: difference, interval, corrected p, wins/ties/losses
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_shared(parser)
     add = parser.add_argument
@@ -69,11 +73,14 @@ def _print(result: Comparison) -> None:
     table.add_column("run")
     table.add_column("measure", no_wrap=True)
     headings = ("baseline", "run", "difference", interval, f"p ({result.test})", corrected, "w / t / l", "effect")
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in result.rows:
-        table.add_row(escape(row.run), escape(row.measure), *_cells(row), end_section=_last(result, row))
     out = console()
+    shown = range(len(headings)) if out.width >= WIDE else ESSENTIAL
+    for place in shown:
+        table.add_column(headings[place], justify="right", no_wrap=True)
+    for row in result.rows:
+        cells = _cells(row)
+        section = _last(result, row)
+        table.add_row(escape(row.run), escape(row.measure), *(cells[place] for place in shown), end_section=section)
     out.print(table)
     out.print(f"bold: corrected p below {SIGNIFICANT}; effect: mean difference in its standard deviations")
     for row in result.rows:

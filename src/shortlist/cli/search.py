@@ -59,7 +59,11 @@ def run(args: argparse.Namespace) -> int:
     print_report(searcher.index, searcher.seconds["index"], sys.stderr)
     if searcher.method is None and not args.no_rerank:
         language = searcher.index.retriever.language
-        print(f"the built-in reranker reads English, not {language}: first stage only (--with METHOD)", file=sys.stderr)
+        print(
+            f"the built-in reranker reads English, and this index is {language} (--language changes it): "
+            "first stage only; --with METHOD reranks",
+            file=sys.stderr,
+        )
     for number, text in enumerate(queries, 1):
         found = searcher.search(Query(f"q{number}", text), explain=args.explain)
         if args.json:

@@ -56,7 +56,9 @@ def detect(path: Readable, *, kind: Kind | None = None) -> str:
     if len(found) == 1:
         return found[0]
     if not source.head().strip():
-        raise InputError(f"{source.name}: the file is empty; name its format with --from NAME ({OTHERS}) to read nothing")
+        raise InputError(
+            f"{source.name}: the file is empty; name its format with --from NAME ({OTHERS}) to read nothing"
+        )
     what = f"{source.name}: {_shown(source)}"
     if found:
         raise InputError(f"{what} could be {' or '.join(found)}; say which with --from NAME ({OTHERS})")

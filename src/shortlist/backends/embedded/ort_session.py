@@ -30,7 +30,7 @@ class OrtSession:
 
     def run(self, ids: Ids, types: Ids, lengths: Ids) -> NDArray[np.float32]:
         feed = {"ids": ids, "types": types} if self._types else {"ids": ids}
-        result: NDArray[np.float32] = self._session.run(None, feed)[0]
+        result: NDArray[np.float32] = run_session(self._session, None, feed)
         return result
 
 
@@ -58,7 +58,7 @@ class OnnxFileSession:
     def run(self, ids: Ids, types: Ids, lengths: Ids) -> NDArray[np.float32]:
         values = {"input_ids": ids, "token_type_ids": types, "attention_mask": np.ones_like(ids)}
         feed = {name: values[name].astype(_numpy_type(kind)) for name, kind in self._wanted.items()}
-        result: NDArray[np.float32] = np.asarray(self._session.run([self._output], feed)[0], np.float32)
+        result: NDArray[np.float32] = np.asarray(run_session(self._session, [self._output], feed), np.float32)
         return result
 
 
@@ -80,6 +80,16 @@ def open_session(model: bytes | Path, *, optimise: bool) -> Any:
         raise BackendError(f"ONNX Runtime {ort.__version__} cannot load {name}: {error}") from error
 
 
+def run_session(session: Any, outputs: list[str] | None, feed: Mapping[str, Any]) -> Any:
+    """The first output; raises BackendError where ONNX Runtime raises an exception of its own."""
+    try:
+        return session.run(outputs, feed)[0]
+    except _ort_errors() as error:
+        raise BackendError(
+            f"ONNX Runtime could not compute a batch of {len(next(iter(feed.values())))}: {error}"
+        ) from error
+
+
 def _ort_errors() -> tuple[type[Exception], ...]:
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
@@ -90,6 +100,7 @@ def _ort_errors() -> tuple[type[Exception], ...]:
         state.NoSuchFile,
         state.NotImplemented,
         state.InvalidArgument,
+        state.RuntimeException,
     )
 
 
