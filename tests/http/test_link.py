@@ -217,7 +217,8 @@ def test_the_breaker_opens_waits_tries_once_and_closes(
 def test_an_open_breaker_ends_retries_and_says_so(can: Any, connect: Any, reply: Any) -> None:
     server = can(refused(reply, 502))
     backend = connect(server, max_attempts=9, patience=Patience(open_after=2, cool_down=1000.0))
-    with pytest.raises(EndpointError, match=r"not asked, 2 failures in a row \(tries again in .* is the server up\?"):
+    says = r"not asked, 2 failures in a row, the last: .*502.* \(tries again in .* is the server up\?"
+    with pytest.raises(EndpointError, match=says):
         backend.generate([ASK])
     assert len(server.bodies) == 2
 

@@ -172,7 +172,11 @@ def _summary(report: RerankReport, output: Path, bad: Bad) -> None:
         say.append(f"{report.resumed} of them by an earlier run of this job")
     for status, count in sorted(report.statuses.items()):
         if status != "ranked":
-            say.append(f"{count} {status}: " + "; ".join(f"{q}: {why}" for q, why in list(report.reasons.items())[:3]))
+            say.append(f"{count} {status}")
+    if report.reasons:
+        query, why = next(iter(report.reasons.items()))
+        more = f" ({len(report.reasons) - 1} more reasons in the manifest)" if len(report.reasons) > 1 else ""
+        say.append(f"{query}: {why}{more}")
     if unscored and output.suffix != ".jsonl":
         say.append("unscored queries are not in a TREC output: evaluation counts them as zero and names them")
     say += report.notes

@@ -104,6 +104,7 @@ class Link:
         self._client: Any = None
         self._owner = 0
         self._closer: weakref.finalize[..., Any] | None = None
+        self._last_trouble = ""
 
     @property
     def counts(self) -> Counter[str]:
@@ -152,7 +153,7 @@ class Link:
         if not self.breaker.admit(self.clock.tick()):
             self.count("refused_by_breaker")
             raise EndpointError(
-                f"{_shown(url)}: not asked, {self.breaker.failures} failures in a row "
+                f"{_shown(url)}: not asked, {self.breaker.failures} failures in a row, the last: {self._last_trouble} "
                 f"(tries again in {self.breaker.left(self.clock.tick()):.0f} s); is the server up?",
                 kind="circuit_open",
                 status=None,
@@ -168,6 +169,7 @@ class Link:
                 self.breaker.passed()
             else:
                 self.breaker.failed(self.clock.tick())
+                self._last_trouble = trouble.what
             raise
         except BaseException:
             self.breaker.abandoned()
