@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..core.protocols import Capability, Comparable, EmbedBackend, ScoredGroup
 from ..core.types import Call, Scale, Usage
-from ._fit import fits, split_for
+from ._fit import fits, query_repairs, split_for
 from .passages import Aggregate, aggregate, split_all, split_repair
 
 
@@ -51,7 +51,7 @@ class Cosine:
             sizes = counts[document : document + len(candidates)]
             shown = passages[passage : passage + sum(sizes)]
             similar = [float(query_rows[query.text] @ rows[text]) for text in shown]
-            repairs = tuple(r for size in sizes for r in split_repair(size))
+            repairs = (*query_repairs(self.backend, query), *(r for size in sizes for r in split_repair(size)))
             scores = tuple(aggregate(similar, sizes, self.aggregate))
             calls.append(Call(tuple(c.id for c in candidates), scores, "", repairs, Usage(calls=len(shown))))
             document, passage = document + len(candidates), passage + sum(sizes)

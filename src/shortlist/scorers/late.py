@@ -17,7 +17,7 @@ import numpy as np
 from ..backends.similarity import FIRST_STAGE_WEIGHT, combine, match
 from ..core.protocols import Capability, Comparable, ScoredGroup, TokenStateBackend
 from ..core.types import Call, Scale, Usage
-from ._fit import fits, split_for
+from ._fit import fits, query_repairs, split_for
 from .passages import Aggregate, aggregate, split_all, split_repair
 
 
@@ -62,7 +62,7 @@ class LateInteraction:
         )
         shown = [states[text] for text in passages]
         scores = self._list_scores(query_states, shown, sizes, [_first_score(c) for c in candidates])
-        repairs = tuple(r for size in sizes for r in split_repair(size))
+        repairs = (*query_repairs(self.backend, query), *(r for size in sizes for r in split_repair(size)))
         return Call(tuple(c.id for c in candidates), scores, "", repairs, Usage(calls=1))
 
     def _list_scores(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..core.protocols import Capability, Comparable, PairBackend, ScoredGroup
 from ..core.types import Call, Scale, Usage
-from ._fit import fits, split_for
+from ._fit import fits, query_repairs, split_for
 from .passages import Aggregate, aggregate, split_all, split_repair
 
 
@@ -49,9 +49,10 @@ class Pairs:
             counts.append(len(passages))
         scores = aggregate(self.backend.pair_scores(pairs) if pairs else [], counts, self.aggregate)
         calls, start = [], 0
-        for _, candidates in groups:
+        for query, candidates in groups:
             end = start + len(candidates)
-            repairs = tuple(r for count in counts[start:end] for r in split_repair(count))
+            split = (r for count in counts[start:end] for r in split_repair(count))
+            repairs = (*query_repairs(self.backend, query), *split)
             usage = Usage(calls=sum(counts[start:end]))
             calls.append(Call(tuple(c.id for c in candidates), tuple(scores[start:end]), "", repairs, usage))
             start = end

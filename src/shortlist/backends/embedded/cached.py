@@ -10,6 +10,7 @@ from pathlib import Path
 from shortlist.core.protocols import Capability
 
 from .encoder import Encoder, Kind, States
+from .loaded import Length
 from .state_cache import StateCache, cache_folder, pack, unpack
 
 _CHUNK = 256  # passages encoded between two writes: what a killed job loses at most
@@ -45,6 +46,10 @@ class CachedEncoder:
     def split_document(self, text: str, *, query: str = "") -> list[str]:
         """As ``Encoder.split_document``."""
         return self.encoder.split_document(text, query=query)
+
+    def lengths(self, texts: Sequence[str], *, kind: Kind = "document") -> list[Length]:
+        """As ``Encoder.lengths``."""
+        return self.encoder.lengths(texts, kind=kind)
 
     def token_states(self, texts: Sequence[str], *, kind: Kind = "document") -> list[States]:
         """As ``Encoder.token_states``; each distinct document is encoded at most once."""
