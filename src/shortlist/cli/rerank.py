@@ -179,7 +179,6 @@ def _summary(report: RerankReport, output: Path, bad: Bad) -> None:
         say.append(f"{query}: {why}{more}")
     if unscored and output.suffix != ".jsonl":
         say.append("unscored queries are not in a TREC output: evaluation counts them as zero and names them")
-    say += report.notes
     say += [f"{count} x {kind}" for kind, count in sorted(report.repairs.items())]
     if bad.count:
         say += [f"{bad.count} malformed lines skipped", *(f"  {example}" for example in bad.examples)]

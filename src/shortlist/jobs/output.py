@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -54,8 +55,11 @@ def writer_for(output: Path) -> Writer:
     return write_jsonl if holds_texts(output) else _write_scored
 
 
-def _write_scored(rankings: Iterable[Ranking], path: Path) -> object:
-    return write_run((r for r in rankings if r.status != "unscored"), path)
+def _write_scored(rankings: Iterable[Ranking], path: Path) -> tuple[str, ...]:
+    """Returns what had to be done to scores, one sentence per kind, for the manifest."""
+    notes: Counter[str] = Counter()
+    write_run((r for r in rankings if r.status != "unscored"), path).note(notes)
+    return tuple(f"{count} {what}" for what, count in notes.items() if count)
 
 
 def first_stage_path(output: Path) -> Path:

@@ -100,7 +100,7 @@ def rerank_file(
             finished += len(chunk)
             progress(finished)
         written = writer((unpack(r) for b in journal.batches() for r in b["results"]), output)
-        notes = tuple(written.notes()) if hasattr(written, "notes") else ()
+        notes = written if isinstance(written, tuple) else ()
         report = replace(_report(journal, resumed, time.monotonic() - began), notes=notes)
         text = json.dumps({**record, "report": asdict(report), **facts()}, indent=2, ensure_ascii=False, default=str)
         with atomic_text(beside(output, "manifest.json")) as out:
