@@ -92,14 +92,15 @@ def run(args: argparse.Namespace) -> int:
             progress=progress,
         )
     if not args.quiet:
-        _summary(report, output, bad)
+        _summary(report, output, bad, texts=texts)
     return EXIT_UNSCORED if report.statuses.get("unscored") else 0
 
 
 def _default_method(args: argparse.Namespace) -> str:
+    from ..retrieve._analysis import language_name
     from ..retrieve.bm25 import ENGLISH
 
-    if args.data is not None and args.language.lower() not in (*ENGLISH, "en"):
+    if args.data is not None and language_name(args.language) not in ENGLISH:
         raise ConfigError(
             f"the built-in reranker reads English, not {args.language}, and would make the order worse; name a method "
             f"with --with METHOD (--with {METHOD} if you mean it)"
@@ -164,7 +165,7 @@ def _bar(total: int | None, *, quiet: bool) -> AbstractContextManager[Callable[[
     return progress_bar("reranking", total)
 
 
-def _summary(report: RerankReport, output: Path, bad: Bad) -> None:
+def _summary(report: RerankReport, output: Path, bad: Bad, *, texts: bool) -> None:
     unscored = report.statuses.get("unscored", 0)
     done = f"{report.queries - unscored} of {report.queries}" if unscored else f"{report.queries}"
     say = [f"{done} queries reranked into {output} in {report.seconds:.1f} s"]
@@ -177,7 +178,7 @@ def _summary(report: RerankReport, output: Path, bad: Bad) -> None:
         query, why = next(iter(report.reasons.items()))
         more = f" ({len(report.reasons) - 1} more reasons in the manifest)" if len(report.reasons) > 1 else ""
         say.append(f"{query}: {why}{more}")
-    if unscored and output.suffix != ".jsonl":
+    if unscored and not texts:
         say.append("unscored queries are not in a TREC output: evaluation counts them as zero and names them")
     say += [f"{count} x {kind}" for kind, count in sorted(report.repairs.items())]
     if bad.count:
