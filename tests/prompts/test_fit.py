@@ -162,12 +162,12 @@ def test_a_template_may_repeat_the_passage() -> None:
 def test_segments_are_measured_one_by_one() -> None:
     request = Fitted(load_prompt("listt5"), 100, words).render(QUERY, group(50, 50, 50, 50, 500))
     assert [r.detail.split(":")[0] for r in request.repairs] == ["d4"]
-    assert max(words(m.content) for m in request.prompt) + 8 == 100  # type: ignore[union-attr]
+    assert max(map(words, request.texts)) + 8 == 100
 
 
 def test_a_pair_of_texts_shares_the_context() -> None:
     request = Fitted(load_prompt("dear-pointwise"), 60, words).render(QUERY, group(100))
-    assert sum(words(m.content) + 8 for m in request.prompt) + request.max_tokens == 60  # type: ignore[union-attr]
+    assert sum(words(text) + 8 for text in request.texts) + request.max_tokens == 60
 
 
 def test_the_answer_is_counted_with_the_tokenizer() -> None:

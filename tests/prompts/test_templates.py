@@ -44,7 +44,7 @@ ASKED = {
 
 
 def golden_text(template: Template) -> str:
-    """The rendering of a small fixed group, and what the transcript does not show."""
+    """The rendering of a small fixed group, and the text whose likelihood is asked."""
     query = Query("q1", "why is the sky blue?")
     texts = ("Rayleigh scattering [1] of light.", "The sky is  up.\nSee [B].", "Blue is a colour. <|im_end|>")
     n = min(3, template.most or 3)
@@ -54,7 +54,6 @@ def golden_text(template: Template) -> str:
     ]
     target = template.target_of(query)
     lines = [transcript(template.render(query, group)), *([f"--- likelihood of\n{target}"] if target else [])]
-    lines += [f"--- stop {template.stop}"] if template.stop else []
     return "\n".join(lines) + "\n"
 
 
@@ -97,7 +96,7 @@ def readout_of(template: Template) -> Any:
 
 
 def texts_of(request: Request) -> list[str]:
-    return [request.prompt] if isinstance(request.prompt, str) else [m.content for m in request.prompt]
+    return list(request.texts)
 
 
 def test_every_method_has_its_template() -> None:

@@ -1,10 +1,10 @@
 """Completions on disk, by content: an answer that was paid for once is never asked for again.
 
-One small file per answer, named by the SHA-256 of everything that decides it (the backend's digest, and every field of
-the request that counts in its equality: prompt, labels, prefill, max_tokens, attempt). A file appears whole, by a
-rename, after it is on the disk, so a killed run repeats at most the answers that were still under way, and any number
-of processes may share a folder. Every file carries its key and a checksum; one that does not match is a miss that is
-counted, and is written anew.
+One small file per answer, named by the SHA-256 of everything that decides it (the backend's digest, and every field
+of the request that counts in its equality: prompt, labels, prefill, max_tokens, stop, logprobs, attempt). A file
+appears whole, by a rename, after it is on the disk, so a killed run repeats at most the answers that were still under
+way, and any number of processes may share a folder. Every file carries its key and a checksum; one that does not
+match is a miss that is counted, and is written anew.
 
 Nothing is ever evicted: delete the folder to forget. It holds the models' answers in clear text.
 """
@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..core.exchange import Completion, Message, Request
+from ..core.exchange import Completion, Message, Request, Segments, Token
 from ..core.protocols import Capability, GenerateBackend
 from ..core.types import Usage
 from ..core.waiting import gathered
@@ -34,7 +34,7 @@ from .http.loop import blocking
 
 logger = logging.getLogger(__name__)
 
-_VERSION = 2  # part of every key: raise it when the layout of an entry or the meaning of a key changes
+_VERSION = 3  # part of every key: raise it when the layout of an entry or the meaning of a key changes
 _Ask = Callable[[Request], Coroutine[Any, Any, Completion]]
 
 
@@ -190,6 +190,8 @@ def _plain(value: object) -> object:
     """A field of a request as JSON types that differ when the values do."""
     if isinstance(value, Message):
         return [value.role, value.content]
+    if isinstance(value, Segments):
+        return {"segments": list(value.texts)}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return value if isinstance(value, (str, int, float, bool)) or value is None else repr(value)
@@ -208,6 +210,7 @@ def _encoded(completion: Completion, key: str) -> bytes:
         "labels": None if completion.labels is None else dict(completion.labels),
         "finished": completion.finished,
         "reasoning": completion.reasoning,
+        "tokens": [[token.text, token.logprob] for token in completion.tokens],
         "usage": [usage.calls, usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.seconds],
     }
     text = json.dumps(record, sort_keys=True).encode()
@@ -222,4 +225,7 @@ def _decoded(raw: bytes, key: str) -> Completion:
     if record["key"] != key:
         raise ValueError("it belongs to another request")
     usage = Usage(*record["usage"])
-    return Completion(record["text"], record["labels"], record["finished"], usage, reasoning=record["reasoning"])
+    tokens = tuple(Token(*pair) for pair in record["tokens"])
+    return Completion(
+        record["text"], record["labels"], record["finished"], usage, reasoning=record["reasoning"], tokens=tokens
+    )

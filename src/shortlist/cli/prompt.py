@@ -113,15 +113,21 @@ def _summary(template: Template) -> dict[str, Any]:
 
 
 def _sent(template: Template, request: Request) -> dict[str, Any]:
-    raw = isinstance(request.prompt, str)
-    messages = () if isinstance(request.prompt, str) else request.prompt
     return {
         "template": template.name,
         "digest": template.digest,
         "layout": template.layout,
-        "prompt": request.prompt if raw else [{"role": m.role, "content": m.content} for m in messages],
+        "prompt": _plain(request),
         "prefill": request.prefill,
         "max_tokens": request.max_tokens,
-        "stop": list(template.stop),
+        "stop": list(request.stop),
         "repairs": [{"kind": r.kind, "count": r.count, "detail": r.detail} for r in request.repairs],
     }
+
+
+def _plain(request: Request) -> str | list[str] | list[dict[str, str]]:
+    """The prompt as JSON: one string, a string per segment, or a role and a content per turn."""
+    prompt = request.prompt
+    if isinstance(prompt, tuple):
+        return [{"role": turn.role, "content": turn.content} for turn in prompt]
+    return prompt if isinstance(prompt, str) else list(prompt.texts)

@@ -18,23 +18,53 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Segments:
+    """Texts that an encoder-decoder reads one by one and its decoder all together (fusion-in-decoder)."""
+
+    texts: tuple[str, ...]
+
+
+Asked = str | tuple[Message, ...] | Segments
+"""A raw prompt, chat turns, or texts to be encoded one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A generated token: its text and its log-probability (natural) where it stands."""
+
+    text: str
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """What is put to a language model: a raw prompt or chat turns, and what is wanted back.
+    """What is put to a language model: a raw prompt, chat turns or segments, and what is wanted back.
 
     labels: strings whose next-token log-probabilities are wanted; empty means generated text. prefill: text that the
-    answer must begin with. attempt: 0 first, then 1, 2 ... for retries (part of cache keys). group: what the prompt
-    was rendered from. answer: writes what a model with given scores would say. Models ignore both; fakes answer by
-    them. repairs: what the prompt had to mend, such as a passage that was cut; they end up on the Call.
+    answer must begin with. stop: strings that end generated text, which is returned without them. logprobs: the
+    log-probability of every generated token is wanted too (``Completion.tokens``). attempt: 0 first, then 1, 2 ...
+    for retries (part of cache keys). group: what the prompt was rendered from. answer: writes what a model with given
+    scores would say. Models ignore both; fakes answer by them. repairs: what the prompt had to mend, such as a
+    passage that was cut; they end up on the Call.
     """
 
-    prompt: str | tuple[Message, ...]
+    prompt: Asked
     labels: tuple[str, ...] = ()
     prefill: str = ""
     max_tokens: int = 256
     attempt: int = 0
+    stop: tuple[str, ...] = ()
+    logprobs: bool = False
     group: tuple[Query, tuple[Candidate, ...]] | None = field(default=None, compare=False)
     answer: Callable[[Scores], Completion] | None = field(default=None, compare=False, repr=False)
     repairs: tuple[Repair, ...] = field(default=(), compare=False)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts of the prompt: itself, the contents of its turns, or its segments."""
+        if isinstance(self.prompt, str):
+            return (self.prompt,)
+        return self.prompt.texts if isinstance(self.prompt, Segments) else tuple(m.content for m in self.prompt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +73,8 @@ class Completion:
 
     text: generated text, with the request's prefill in front. labels: log-probability (or logit) per requested label;
     one that the backend could not see is absent. finished: False when the length limit cut the text. repairs: what the
-    backend had to mend (``request_retried`` ...). reasoning: thoughts that a server keeps apart from the text.
+    backend had to mend (``request_retried`` ...). reasoning: thoughts that a server keeps apart from the text. tokens:
+    what was generated behind the prefill, for requests with ``logprobs``; empty when the backend could not say.
     """
 
     text: str = ""
@@ -52,6 +83,22 @@ class Completion:
     usage: Usage = ONE_CALL
     repairs: tuple[Repair, ...] = ()
     reasoning: str = ""
+    tokens: tuple[Token, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """How probable a continuation is: ``value`` is the sum of the log-probabilities (natural, at most 0) of its
+    ``tokens`` tokens; the end-of-sequence token counts when it was asked for."""
+
+    value: float
+    tokens: int
+    usage: Usage = ONE_CALL
+
+    @property
+    def mean(self) -> float:
+        """Per token; 0.0 for an empty continuation."""
+        return self.value / self.tokens if self.tokens else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Generator, Sequence
 from enum import StrEnum
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from .exchange import Completion, Reading, Request
+from .exchange import Completion, Likelihood, Reading, Request
 from .plans import Outcome, Round
 from .types import Call, Candidate, Document, Query, Ranking, Scale, Scores
 
@@ -26,6 +26,7 @@ class Capability(StrEnum):
 
     GENERATE = "generate"
     LABEL_LOGITS = "label_logits"
+    TOKEN_LOGPROBS = "token_logprobs"
     NLL = "nll"
     PAIR_SCORES = "pair_scores"
     EMBED = "embed"
@@ -142,9 +143,16 @@ class Backend(Protocol):
 
 
 class GenerateBackend(Backend, Protocol):
-    """GENERATE and/or LABEL_LOGITS: ``Completion.labels`` is filled for requests that ask for labels."""
+    """GENERATE, LABEL_LOGITS, TOKEN_LOGPROBS: ``Completion.labels`` is filled for requests that ask for labels,
+    ``Completion.tokens`` for those with ``logprobs``. FID: prompts may be ``Segments``."""
 
     def generate(self, requests: Sequence[Request]) -> Sequence[Completion]: ...
+
+
+class LikelihoodBackend(Backend, Protocol):
+    """NLL: how probable a given text is as the answer to a prompt; ``eos``: ended there, too."""
+
+    def nll(self, asked: Sequence[tuple[Request, str]], *, eos: bool = False) -> Sequence[Likelihood]: ...
 
 
 class PairBackend(Backend, Protocol):

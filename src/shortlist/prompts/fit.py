@@ -130,8 +130,7 @@ class Fitted:
         answer = 0 if self._apart or self.template.layout == "encoder_decoder" else request.max_tokens
         if self.measure is not None:
             return self.measure(request) + answer
-        texts = [request.prompt] if isinstance(request.prompt, str) else [m.content for m in request.prompt]
-        counts = [count_tokens(text, self.tokenizer) + self.per_message for text in texts]
+        counts = [count_tokens(text, self.tokenizer) + self.per_message for text in request.texts]
         if self._apart:
             return max(counts, default=0)
         decoder = self.template.layout == "encoder_decoder"

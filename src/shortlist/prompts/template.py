@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Literal
 
 from ..core.errors import InputError
-from ..core.exchange import Message, Request
+from ..core.exchange import Asked, Message, Request, Segments
 from ..core.params import digest
 from ..core.types import Candidate, Query
 from .alphabet import Identifiers, identifiers_of, neutralise
@@ -60,8 +60,8 @@ class Template:
 
     layout: ``chat`` is one system and one user message; ``turns`` is a message per passage, each answered by ``reply``;
     ``text`` is a raw prompt; ``encoder_decoder`` is raw text for the encoder, with the prefill beginning the decoder;
-    ``segments`` is one user message per text that is encoded by itself: the prefix, if any, then each passage
-    (fusion-in-decoder, pairs of texts).
+    ``segments`` are texts that are encoded one by one: the prefix, if any, then each passage (fusion-in-decoder, pairs
+    of texts).
 
     Texts, with their placeholders. system {num} {pick} {instruction} {example} {ids}; prefix, suffix: these, {query};
     body: {id} {passage} {title} {score} {query} {num} {instruction}; prefix_reply {num} {query}; reply {id} {num};
@@ -158,6 +158,7 @@ class Template:
             labels,
             self.prefill,
             self.max_tokens_for(len(shown), tokenizer),
+            stop=self.stop,
         )
 
     def target_of(self, query: Query) -> str:
@@ -218,11 +219,13 @@ class Template:
             )
         return format(score, self.score_format)
 
-    def _prompt(self, values: dict[str, str], shown: Sequence[str], bodies: list[str]) -> str | tuple[Message, ...]:
+    def _prompt(self, values: dict[str, str], shown: Sequence[str], bodies: list[str]) -> Asked:
         prefix, suffix = fill(self.prefix, values), fill(self.suffix, values)
         text = f"{prefix}{self.separator.join(bodies)}{suffix}"
         if self.layout in ("text", "encoder_decoder"):
             return fill(self.system, values) + text
+        if self.layout == "segments":
+            return Segments((*([prefix] if prefix else []), *bodies, *([suffix] if suffix else [])))
         messages = [Message("system", fill(self.system, values))] if self.system else []
         for example in self.examples:
             messages += [Message("user", example.user), Message("assistant", example.assistant)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..core.exchange import Request
+from ..core.exchange import Request, Segments
 
 
 def transcript(request: Request) -> str:
@@ -15,9 +15,14 @@ def transcript(request: Request) -> str:
     It
     --- at most 256 tokens
     """
-    turns = [("prompt", request.prompt)] if isinstance(request.prompt, str) else []
-    turns += [] if isinstance(request.prompt, str) else [(m.role, m.content) for m in request.prompt]
+    one = "segment" if isinstance(request.prompt, Segments) else "prompt"
+    turns = (
+        [(m.role, m.content) for m in request.prompt]
+        if isinstance(request.prompt, tuple)
+        else [(one, text) for text in request.texts]
+    )
     turns += [("prefill", request.prefill)] if request.prefill else []
     turns += [("labels", " ".join(map(repr, request.labels)))] if request.labels else []
+    turns += [("stop", " ".join(map(repr, request.stop)))] if request.stop else []
     lines = [line for role, content in turns for line in (f"--- {role}", content)]
     return "\n".join([*lines, f"--- at most {request.max_tokens} tokens"])

@@ -77,7 +77,8 @@ class Prompted:
     def _request(self, group: ScoredGroup) -> Request:
         query, candidates = group
         request = self.prompt.render(query, candidates, labels=self.readout.labels(len(candidates)))
-        return replace(request, group=(query, tuple(candidates)), answer=self.readout.write)
+        spoken = Capability.TOKEN_LOGPROBS in self.readout.requires
+        return replace(request, group=(query, tuple(candidates)), answer=self.readout.write, logprobs=spoken)
 
     def _ask(self, requests: list[Request], groups: Sequence[ScoredGroup]) -> list[tuple[Completion, Reading]]:
         completions = self.backend.generate(requests)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...core.errors import BackendError
-from ...core.exchange import Completion, Request
+from ...core.exchange import Completion, Likelihood, Request
 from ...core.params import digest
 from ...core.protocols import Capability
 from ...core.types import Scale, Usage
@@ -21,6 +21,8 @@ _ALL = frozenset(
     {
         Capability.GENERATE,
         Capability.LABEL_LOGITS,
+        Capability.TOKEN_LOGPROBS,
+        Capability.NLL,
         Capability.PAIR_SCORES,
         Capability.EMBED,
         Capability.TOKEN_STATES,
@@ -67,6 +69,18 @@ class Oracle:
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         return [self._answer(request) for request in requests]
 
+    def nll(self, asked: Sequence[tuple[Request, str]], *, eos: bool = False) -> list[Likelihood]:
+        """A log-likelihood that rises with the relevance of the one document that the prompt was rendered from."""
+        found = []
+        for request, continuation in asked:
+            if request.group is None:
+                raise BackendError("a fake backend answers only requests that carry the group they were rendered from")
+            query, candidates = request.group
+            (score,) = self.judge(query.text, [c.document.text for c in candidates])
+            tokens = len(continuation.split()) + eos
+            found.append(Likelihood(score - 1e6, tokens, Usage(1, len(str(request.prompt).split()), tokens)))
+        return found
+
     def pair_scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         return [self.judge(query, [document])[0] for query, document in pairs]
 
@@ -89,4 +103,4 @@ class Oracle:
         scores = self.judge(query.text, [c.document.text for c in candidates])
         said = request.answer(tuple(scores))
         shown = len(str(request.prompt).split())
-        return Completion(said.text, said.labels, True, Usage(1, shown, len(said.text.split())))
+        return Completion(said.text, said.labels, True, Usage(1, shown, len(said.text.split())), tokens=said.tokens)

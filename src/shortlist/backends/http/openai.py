@@ -13,7 +13,7 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, Literal
 
 from ...core.errors import ConfigError
-from ...core.exchange import Completion, Request
+from ...core.exchange import Completion, Message, Request, Segments
 from ...core.params import digest
 from ...core.protocols import Capability
 from ...core.types import Repair
@@ -131,6 +131,8 @@ class OpenAICompatible:
         self._link.close()
 
     async def _complete(self, request: Request) -> Completion:
+        if isinstance(request.prompt, Segments):
+            raise ConfigError("an endpoint takes one text or a chat; segments need a local encoder-decoder model")
         if request.labels and not self.top_logprobs:
             raise ConfigError("the request asks for label logits; top_logprobs=0 says that the endpoint has none")
         chat = self.raw == "chat" or not isinstance(request.prompt, str)
@@ -178,10 +180,8 @@ class OpenAICompatible:
         return body
 
     def _chat(self, request: Request) -> dict[str, Any]:
-        if isinstance(request.prompt, str):
-            messages: list[dict[str, Any]] = [{"role": "user", "content": request.prompt}]
-        else:
-            messages = [{"role": turn.role, "content": turn.content} for turn in request.prompt]
+        turns = request.prompt if isinstance(request.prompt, tuple) else (Message("user", str(request.prompt)),)
+        messages: list[dict[str, Any]] = [{"role": turn.role, "content": turn.content} for turn in turns]
         body: dict[str, Any] = {"messages": messages}
         if request.prefill and self.prefill != "none":
             begun: dict[str, Any] = {"role": "assistant", "content": request.prefill}

@@ -12,7 +12,6 @@ from .causal import CausalLM
 from .classifier import SequenceClassifier
 from .embedder import Embedder
 from .local import Loaded, load_local
-from .results import Likelihood
 from .seq2seq import Seq2SeqLM
 
-__all__ = ["CausalLM", "Embedder", "Likelihood", "Loaded", "Seq2SeqLM", "SequenceClassifier", "load_local"]
+__all__ = ["CausalLM", "Embedder", "Loaded", "Seq2SeqLM", "SequenceClassifier", "load_local"]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...core.errors import ConfigError, InputError
-from ...core.exchange import Completion, Message, Request
+from ...core.exchange import Completion, Likelihood, Message, Request
 from ...core.params import digest
 from ...core.protocols import Capability
 from ...core.types import Usage
@@ -24,7 +24,7 @@ from .decoding import Written, end_tokens, log_probabilities
 from .labels import LabelIds, Labels
 from .local import Loaded, load_local
 from .passes import Batch, Passes, Row
-from .results import Likelihood, shared_seconds
+from .results import shared_seconds
 from .texts import Piece, Texts
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...core.errors import ConfigError
-from ...core.exchange import Message, Request
+from ...core.exchange import Message, Request, Segments
 from ...core.extras import need
 from .texts import Piece
 
@@ -44,6 +44,11 @@ class Chat:
         """The prompt and the prefill. Raises ConfigError when the template refuses the turns or there is none."""
         if isinstance(request.prompt, str):
             return [Piece(request.prompt, plain=True), Piece(request.prefill)]
+        if isinstance(request.prompt, Segments):
+            raise ConfigError(
+                "the prompt is segments, for models that encode texts one by one (fusion-in-decoder); this model "
+                "reads one text: use a prompt with layout 'chat', 'turns' or 'text'"
+            )
         turns: Sequence[Message] = request.prompt
         skeleton = self._skeleton(tuple(turn.role for turn in turns))
         if skeleton is None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...core.errors import BackendError, ConfigError, InputError
-from ...core.exchange import Completion, Request
+from ...core.exchange import Completion, Likelihood, Request
 from ...core.params import digest
 from ...core.protocols import Capability
 from ...core.types import Usage
@@ -25,7 +25,7 @@ from .chat import Chat
 from .decoding import Written, end_tokens, log_probabilities
 from .labels import Labels
 from .local import Loaded, load_local
-from .results import Likelihood, shared_seconds
+from .results import shared_seconds
 from .texts import Piece, Texts
 
 
