@@ -124,3 +124,14 @@ def test_objects_without_dataclass_give_their_constructor_parameters() -> None:
 def test_bad_configuration_is_a_clear_error(text: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         from_toml(text)
+
+
+def test_a_pipeline_with_a_model_in_it_survives_toml() -> None:
+    other = Scheduled(Pairs(Oracle(), aggregate="first"), SlidingWindow(), Budget(calls=3))
+    for pipeline in (reranker() % 10 >> other, reranker() + other % 5):
+        assert from_toml(to_toml(pipeline)) == pipeline
+
+
+@pytest.mark.parametrize("value", [{"type": "json_object"}, {"type": {"type": "none"}}, {1: "a", "b": None}])
+def test_a_mapping_with_a_type_of_its_own_survives_toml(value: dict[object, object]) -> None:
+    assert from_toml(to_toml(Budgeted(value))) == Budgeted(value)

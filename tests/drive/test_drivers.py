@@ -220,3 +220,20 @@ def test_empty_rankings_and_no_rankings() -> None:
     assert done.candidates == () and done.status == "ranked"
     (single,) = reranker.rerank([Ranking(Query("q", ""), (Candidate(Document("d", ""), 1.0),))])
     assert single.ids == ("d",)
+
+
+def test_what_a_failed_query_had_paid_for_stays_on_its_record() -> None:
+    @dataclass(frozen=True)
+    class FailsOnTheLast(Judge):
+        concurrency: int = 1
+
+        async def ascore(self, group: ScoredGroup) -> Call:
+            if group[1][0].id == "d0":
+                raise BackendError("refused")
+            return self.score([group])[0]
+
+    start = make_ranking(6)
+    last = start.reorder(sorted(range(6), key=lambda i: -int(start.ids[i][1:])))  # d0, which fails, is asked last
+    (done,) = Scheduled(FailsOnTheLast(comparable="across"), Map(), on_error="unscored").rerank([last])
+    assert done.status == "unscored" and "refused" in done.reason
+    assert done.usage.calls == 5 and done.usage.prompt_tokens == 50

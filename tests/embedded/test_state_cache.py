@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shortlist.backends.embedded import CachedEncoder, Encoder, StateCache, cache_folder
+from shortlist.backends.embedded import CachedEncoder, Encoder, StateCache
 from shortlist.backends.embedded.state_cache import pack, unpack
 from shortlist.core.protocols import Capability
 
@@ -179,15 +179,6 @@ def test_processes_write_and_read_at_once(tmp_path: Path) -> None:
 
 def test_the_folder_can_be_moved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SHORTLIST_CACHE", str(tmp_path))
-    assert cache_folder() == tmp_path
     cache = StateCache()
     cache.put("d", ["a"], [entry(0)])
     assert (tmp_path / "states.sqlite").is_file()
-    monkeypatch.delenv("SHORTLIST_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
-    monkeypatch.setattr(sys, "platform", "linux")
-    assert cache_folder() == Path("/somewhere/shortlist")
-    monkeypatch.setattr(sys, "platform", "darwin")
-    assert cache_folder().name == "shortlist"
-    monkeypatch.setattr(sys, "platform", "win32")
-    assert cache_folder().name == "cache"

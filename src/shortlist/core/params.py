@@ -21,7 +21,7 @@ from typing import Any
 
 from .errors import ConfigError
 
-NONE, FUNCTION = "none", "function"
+NONE, FUNCTION, MAPPING = "none", "function", "mapping"
 
 
 def params_of(obj: object) -> dict[str, Any]:
@@ -105,6 +105,8 @@ def build(table: Any) -> Any:
         return None
     if table["type"] == FUNCTION:
         return _resolve(str(table.get("name")), inspect.isfunction)
+    if table["type"] == MAPPING:
+        return dict(values["items"])
     cls = _resolve(table["type"], inspect.isclass)
     try:
         return cls(**values)
@@ -140,7 +142,7 @@ def _resolve(path: str, wanted: Callable[[Any], bool]) -> Any:
 def _lines(table: Mapping[str, Any], prefix: tuple[str, ...]) -> list[str]:
     plain, nested = [], []
     for key, value in table.items():
-        if _is_table(value):
+        if _is_table(value) and not _is_ambiguous(value):
             inner = value if isinstance(value, Mapping) else _table(value)
             nested += ["", f"[{'.'.join((*prefix, _key(key)))}]", *_lines(inner, (*prefix, _key(key)))]
         else:
@@ -159,7 +161,10 @@ def _inline(value: Any) -> str:
         return f'{{type = "{NONE}"}}'
     if inspect.isfunction(value):
         return f'{{type = "{FUNCTION}", name = {json.dumps(describe(value))}}}'
-    value = value if isinstance(value, (list, tuple)) else describe(value)
+    if _is_ambiguous(value):
+        return f'{{type = "{MAPPING}", items = {_inline(list(value.items()))}}}'
+    if not (_is_table(value) or isinstance(value, (list, tuple))):
+        value = describe(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -173,6 +178,11 @@ def _inline(value: Any) -> str:
     if not isinstance(value, Mapping):
         value = _table(value)
     return "{" + ", ".join(f"{_key(k)} = {_inline(v)}" for k, v in value.items()) + "}"
+
+
+def _is_ambiguous(value: Any) -> bool:
+    """A mapping that would be read back as something else: it has a ``type`` of its own, or keys that are no text."""
+    return isinstance(value, Mapping) and ("type" in value or not all(isinstance(key, str) for key in value))
 
 
 def _key(key: object) -> str:

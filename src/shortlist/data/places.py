@@ -7,12 +7,7 @@ import os
 from pathlib import Path
 
 from ..core.errors import InputError
-
-
-def user_cache() -> Path:
-    """``$XDG_CACHE_HOME/shortlist``, else ``~/.cache/shortlist``."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "shortlist"
+from ..core.places import cache_folder
 
 
 def place(path: Path, suffix: str, cache: str | os.PathLike[str] | None) -> Path:
@@ -29,7 +24,7 @@ def place(path: Path, suffix: str, cache: str | os.PathLike[str] | None) -> Path
     beside = path.with_name(f".{path.name}{suffix}")
     if beside.exists() or os.access(path.parent, os.W_OK):
         return beside
-    folder = user_cache() / "collections"
+    folder = cache_folder() / "collections"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

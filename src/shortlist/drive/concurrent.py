@@ -36,19 +36,22 @@ async def concurrently(
     """Rerank all rankings at once. isolate: a failing query becomes ``unscored`` and the others go on."""
     gate = asyncio.Semaphore(scorer.concurrency)
 
-    async def ask(group: ScoredGroup) -> Call:
+    async def ask(group: ScoredGroup, answered: list[Call]) -> Call:
         async with gate:
-            return await scorer.ascore(group)
+            call = await scorer.ascore(group)
+        answered.append(call)
+        return call
 
     async def one(ranking: Ranking) -> Ranking:
         run = PlanRun(ranking, schedule, scorer, budget, clock)
         while run.pending:
+            answered: list[Call] = []
             try:
-                run.receive(await gathered([ask(group) for group in run.shown()]))
+                run.receive(await gathered([ask(group, answered) for group in run.shown()]))
             except FAILURES as error:
                 if not isolate:
                     raise
-                run.fail(f"{type(error).__name__}: {error}")
+                run.fail(f"{type(error).__name__}: {error}", answered)
         return run.result(k)
 
     return await gathered([one(ranking) for ranking in rankings])

@@ -57,9 +57,13 @@ class PlanRun:
         unsent = [(MISSING,) * len(group) for group in self._round.groups[len(self.pending) :]]
         self._advance([*(call.scores for call in calls), *unsent])
 
-    def fail(self, reason: str) -> None:
-        """The scorer failed for good: the query is unscored, which is not the same as ranked in first-stage order."""
+    def fail(self, reason: str, answered: Sequence[Call] = ()) -> None:
+        """The scorer failed for good: the query is unscored, which is not the same as ranked in first-stage order.
+
+        answered: calls of the round that had come back; what they cost stays on the record.
+        """
         self._failed, self.pending = reason, ()
+        self._calls += answered
 
     def result(self, k: int | None = None) -> Ranking:
         """The ranking with its status, scale, reason and trace."""

@@ -9,7 +9,7 @@ from .choice import Choice, choose, describe
 from .encoder import Encoder
 from .loaded import Length
 from .pairs import PairScorer
-from .state_cache import StateCache, cache_folder
+from .state_cache import StateCache
 from .tokens import Passage
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "PairScorer",
     "Passage",
     "StateCache",
-    "cache_folder",
     "choose",
     "describe",
 ]

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from shortlist.core.protocols import Capability
 
+from ...core.places import cache_folder
 from .encoder import Encoder, Kind, States
 from .loaded import Length
-from .state_cache import StateCache, cache_folder, pack, unpack
+from .state_cache import StateCache, pack, unpack
 
 _CHUNK = 256  # passages encoded between two writes: what a killed job loses at most
 

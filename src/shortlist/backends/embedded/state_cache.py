@@ -15,7 +15,6 @@ import hashlib
 import logging
 import os
 import sqlite3
-import sys
 import threading
 import time
 import weakref
@@ -27,6 +26,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.places import cache_folder
 from .weights import quantise_rows
 
 logger = logging.getLogger(__name__)
@@ -44,18 +44,6 @@ CREATE TABLE IF NOT EXISTS states (
     check_sum INTEGER NOT NULL,
     data BLOB NOT NULL
 )"""
-
-
-def cache_folder() -> Path:
-    """Where this user's caches are kept; the environment variable SHORTLIST_CACHE moves it."""
-    given = os.environ.get("SHORTLIST_CACHE")
-    if given:
-        return Path(given)
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "shortlist"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "shortlist" / "cache"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "shortlist"
 
 
 @dataclass
@@ -159,7 +147,7 @@ class StateCache:
 
     def _fail(self, error: Exception) -> None:
         """Count a failure; set an unreadable file aside so that the next use starts a new one."""
-        broken = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+        broken = type(error) in (sqlite3.DatabaseError, sqlite3.IntegrityError)  # not a locked file or a wrong call
         logger.warning("state cache %s: %s; the states are computed again", self._file(), error)
         self.close()
         if not broken:

@@ -20,14 +20,14 @@ from pathlib import Path
 from ...core.lock import locked
 from ...data.ingest import Skipped, find
 from ..bm25 import BM25
-from .location import cache_folder, index_folder
+from .location import index_folder
 from .manifest import DamagedIndex, Entry, Manifest, Settings
 from .numbers import load_numbers
 from .reader import Opener
 from .report import Report
 from .update import Progress, Updater
 
-__all__ = ["DamagedIndex", "Index", "Progress", "Report", "Settings", "cache_folder", "index_folder"]
+__all__ = ["DamagedIndex", "Index", "Progress", "Report", "Settings", "index_folder"]
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from pathlib import Path
 
 from ...core.errors import InputError
+from ...core.places import cache_folder
 
 NAME = ".shortlist"
 
@@ -29,19 +29,6 @@ def index_folder(path: Path, chosen: str | os.PathLike[str] | None = None) -> Pa
     if not _usable(folder):
         raise InputError(f"neither {beside} nor {folder} can be written; give a folder for the index")
     return folder
-
-
-def cache_folder() -> Path:
-    """The platform's cache folder for this package; ``SHORTLIST_CACHE`` overrides it."""
-    if chosen := os.environ.get("SHORTLIST_CACHE"):
-        return Path(chosen)
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "shortlist"
 
 
 def _usable(folder: Path) -> bool:
