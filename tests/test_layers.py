@@ -12,7 +12,8 @@ import shortlist
 ROOT = Path(shortlist.__file__).parent
 LAYER = {
     "core": 0,
-    "formats": 1, "schedules": 1, "readouts": 1, "prompts": 1, "fuse": 1, "measures": 1, "models": 1, "demo": 1,
+    "formats": 1, "schedules": 1, "readouts": 1, "prompts": 1, "fuse": 1, "measures": 1, "losses": 1,
+    "models": 1, "demo": 1,
     "data": 2, "pipeline": 2,
     "drive": 3, "backends": 3,
     "scorers": 4,
