@@ -22,7 +22,7 @@ $(VENV_TEST)/installed: pyproject.toml constraints.txt
 	rm -rf $(VENV_TEST)
 	$(PYTHON) -m venv $(VENV_TEST)
 	$(VENV_TEST)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(TORCH)
-	$(VENV_TEST)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[local,openvino,eval,test,dev]"
+	$(VENV_TEST)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[local,openvino,eval,gliclass,test,dev]"
 	touch $@
 
 check:  ## Style, types, layers, cycles, import weight. BIN: where the tools are.

@@ -14,14 +14,15 @@ LAYER = {
     "core": 0,
     "formats": 1, "schedules": 1, "readouts": 1, "prompts": 1, "fuse": 1, "measures": 1, "losses": 1,
     "models": 1, "demo": 1,
-    "data": 2, "pipeline": 2,
+    "data": 2, "pipeline": 2, "rewards": 2,
     "drive": 3, "backends": 3,
     "scorers": 4,
     "retrieve": 5, "rerank": 5,
-    "jobs": 6, "evaluate": 6, "check": 6,
-    "cli": 7, "__main__": 8, "__init__": 8,
+    "jobs": 6, "evaluate": 6, "check": 6, "serve": 6,
+    "train": 7,
+    "cli": 8, "__main__": 9, "__init__": 9,
 }  # fmt: skip
-STANDARD_LIBRARY_ONLY = ("core", "schedules", "readouts", "prompts", "fuse")
+STANDARD_LIBRARY_ONLY = ("core", "schedules", "readouts", "prompts", "fuse", "rewards")
 NUMPY_ALLOWED = ("measures", "data", "formats")
 READERS = {"data.ingest.html": {"bs4"}, "data.ingest.pdf": {"pypdf"}}
 HEAVY = ("torch", "transformers", "onnxruntime", "openvino", "bm25s", "numpy", "rich", "pypdf", "bs4", "tokenizers")

@@ -16,6 +16,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[1]
 MARKER = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.M)
 FILLED = re.compile(r"^(<!-- generated: ([\w-]+) -->)\n.*?^(<!-- end -->)$", re.M | re.S)
 WIDTH = "100"  # of the help texts
+PARADIGMS = ("pointwise", "pairwise", "setwise", "listwise", "attention", "reasoning", "chains")
+THOUGHTS = 512  # tokens of an answer from which on a method is one that reasons
 
 
 def table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
@@ -36,6 +39,54 @@ def methods() -> str:
     from shortlist.check.table import markdown, method_rows
 
     return markdown(method_rows()).rstrip("\n")
+
+
+def paradigms() -> dict[str, list[str]]:
+    """The pages of docs/methods and the methods that each is about; every registered method stands on one."""
+    from shortlist.check.registered import registered
+    from shortlist.core.registry import RERANKERS
+
+    found: dict[str, list[str]] = {name: [] for name in PARADIGMS}
+    built = {method.name: method.build() for method in registered()}
+    for name in RERANKERS.names():
+        found[_paradigm(RERANKERS.info(name).paradigm, built.get(name))].append(name)
+    return found
+
+
+def _paradigm(said: str, built: Any) -> str:
+    from shortlist.drive import Scheduled
+    from shortlist.prompts import Template
+
+    if said in ("cascade", "fallback", "service") or not isinstance(built, Scheduled):
+        return "chains"
+    prompt = getattr(built.scorer, "prompt", None)
+    template = getattr(prompt, "template", prompt)
+    written = isinstance(template, Template) and getattr(built.scorer, "backend", None) is not None
+    if written and template.max_tokens >= THOUGHTS:
+        return "reasoning"
+    if said in ("pointwise", "pairwise", "setwise"):
+        return said
+    reads = written and template.answer in ("permutation", "labels", "pick")
+    return "listwise" if reads else "attention"
+
+
+def methods_of(page: str) -> str:
+    """The methods of one page of docs/methods."""
+    from shortlist.check.table import method_rows
+
+    rows = []
+    for row in method_rows():
+        if row.name in paradigms()[page]:
+            name, _, parts, calls, steps, extra, what, source = row.cells()
+            rows.append((f"`{name}`", what, parts, calls, steps, extra, source))
+    return table(("method", "what it is", "parts", "calls", "steps", "extra", "source"), rows)
+
+
+def choose() -> str:
+    """What ``shortlist methods --cost --markdown`` prints."""
+    from shortlist.check.costs import cost_rows, markdown
+
+    return markdown(cost_rows()).rstrip("\n")
 
 
 def commands() -> str:
@@ -161,6 +212,8 @@ def _first_paragraph(module: object) -> str:
 
 GENERATED: dict[str, Callable[[], str]] = {
     "methods": methods,
+    "choose": choose,
+    **{f"methods-{page}": partial(methods_of, page) for page in PARADIGMS},
     "commands": commands,
     "formats": formats,
     "schedules": schedules,

@@ -3,8 +3,8 @@
     python tools/docs_run.py README.md docs/how-to/*.md           # say what differs
     python tools/docs_run.py --write README.md docs/how-to/*.md   # put the real output into the page
 
-A page is run top to bottom in a folder that holds the demo collection as ``shortlist-demo`` and a model with random
-weights as ``my-cross-encoder``. What counts:
+A page is run top to bottom in a folder that holds the demo collection as ``shortlist-demo``, a model with random
+weights as ``my-cross-encoder`` and, where it stands in a clone, the tiny language model. What counts:
 
 - a ``console`` block: each line that begins with ``$ `` is a command, the lines below it are its output;
 - a ``python`` block: executed, all blocks of a page in one namespace; a ``text`` block right behind it is its output;
@@ -23,6 +23,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,7 @@ from typing import Any
 
 COLLECTION = "shortlist-demo"
 MODEL = "my-cross-encoder"
+TINY = "tests/fixtures/tiny-ranker"
 SKIP = re.compile(r"<!-- not run: \S.* -->")
 FENCE = re.compile(r"^```(\w*)(.*)$")
 NUMBER = re.compile(r"[-+]?\d+\.\d+")
@@ -240,6 +242,7 @@ def workplace() -> Iterator[Path]:
         work = Path(scratch) / "work"
         copy_collection(work / COLLECTION)
         model_folder(work / MODEL)
+        shutil.copytree(Path(__file__).parents[1] / TINY, work / TINY)
         os.environ["SHORTLIST_CACHE"] = str(Path(scratch) / "cache")
         os.chdir(work)
         try:

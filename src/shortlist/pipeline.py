@@ -1,10 +1,12 @@
-"""Stages as values with operators: ``>>`` (then), ``% k`` (keep the first k), ``+`` (fuse).
+"""Stages as values with operators: ``>>`` (then), ``% k`` (keep the first k), ``+`` (fuse); ``top`` reranks a head.
 
 A stage turns rankings into rankings: a retriever ignores the candidates it is given and finds its own, a reranker
 orders the ones it is given. So a pipeline is a stage too, and everything is called the same way, on queries or on
 rankings:
 
     (bm25 % 100 >> load("cross-encoder") % 10)(["what is a reranker?"])
+
+``a % 10 >> b`` drops all but ten documents; ``a >> top(10, b)`` keeps them below the ten that ``b`` has ordered.
 
 In a fusion, equal prefixes of the branches run once. The idea of pipelines as values is PyTerrier's (Macdonald and
 Tonellotto 2020, ICTIR). This module knows roles, not models.
@@ -13,10 +15,10 @@ Tonellotto 2020, ICTIR). This module knows roles, not models.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import fuse
-from .core.errors import ConfigError, InputError
+from .core.errors import ConfigError, InputError, RankingError
 from .core.protocols import Reranker, Retriever
 from .core.types import Query, Ranking
 
@@ -88,6 +90,10 @@ class Then(Stage):
             rankings = stage.apply(rankings)
         return self.stages[-1].apply(rankings, k)
 
+    def rerank(self, rankings: Sequence[Ranking], *, k: int | None = None) -> list[Ranking]:
+        """``apply`` under the name that rerankers have: a cascade is one too."""
+        return self.apply(rankings, k)
+
 
 @dataclass(frozen=True)
 class Cutoff(Stage):
@@ -103,6 +109,46 @@ class Cutoff(Stage):
     def apply(self, rankings: Sequence[Ranking], k: int | None = None) -> list[Ranking]:
         k = self.k if k is None else min(k, self.k)
         return [ranking.top(k) for ranking in self.stage.apply(rankings, k)]
+
+
+@dataclass(frozen=True)
+class Head(Stage):
+    """``stage`` on the first ``k`` candidates of each ranking; the others stay below them, in the order they had.
+
+    The new scores are rank-derived (scale ``RANK``), since the scores of the head and those below it do not mix. A
+    document that the stage leaves out comes next, so none is lost. A query that the stage leaves ``unscored`` keeps the
+    order, scores and scale it came with, and is unscored.
+    """
+
+    stage: Stage
+    k: int
+
+    def __post_init__(self) -> None:
+        if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 1:
+            raise ConfigError(f"the head of a list is a whole number of documents from 1 up, got {self.k!r}")
+
+    def rerank(self, rankings: Sequence[Ranking], *, k: int | None = None) -> list[Ranking]:
+        """New rankings, same order of queries; ``k`` keeps a prefix of each."""
+        done = self.stage.apply([ranking.top(self.k) for ranking in rankings])
+        return [_rejoined(*pair).top(k) for pair in zip(rankings, done, strict=True)]
+
+
+def top(k: int, stage: Stage) -> Head:
+    """``stage`` for the first ``k`` candidates only, the rest kept below: ``bm25 >> scorer >> top(30, judge)``."""
+    return Head(stage, k)
+
+
+def _rejoined(before: Ranking, head: Ranking) -> Ranking:
+    if head.status == "unscored":
+        return replace(before, status="unscored", reason=head.reason, trace=head.trace)
+    position = {doc_id: i for i, doc_id in enumerate(before.ids)}
+    unknown = [doc_id for doc_id in head.ids if doc_id not in position]
+    if unknown:
+        raise RankingError(f"query {before.query.id!r}: a stage in top() added {unknown[:5]}; it may only reorder")
+    first = [position[doc_id] for doc_id in head.ids]
+    rest = sorted(set(position.values()) - set(first))
+    joined = before.reorder([*first, *rest], status=head.status, reason=head.reason)
+    return replace(joined, trace=head.trace)
 
 
 @dataclass(frozen=True)

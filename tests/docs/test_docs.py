@@ -14,6 +14,7 @@ import pytest
 
 from shortlist import cli
 from shortlist.backends.embedded import choose
+from shortlist.core.registry import RERANKERS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -42,6 +43,8 @@ def name(page: Path) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", WITH_EXAMPLES, ids=name)
 def test_examples_run_and_print_what_the_page_says(page: Path) -> None:
+    if docs_run.TINY in page.read_text(encoding="utf-8"):
+        pytest.importorskip("torch", reason="the page runs a language model (extra `local`)")
     choice = choose()
     compare = (choice.runtime, choice.precision) == WRITTEN_WITH
     assert not (found := docs_run.problems(page, compare=compare)), "\n\n".join(found)
@@ -99,6 +102,14 @@ def test_every_page_is_in_the_navigation() -> None:
     config = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     for page in (ROOT / "docs").rglob("*.md"):
         assert str(page.relative_to(ROOT / "docs")) in config
+
+
+def test_every_method_is_on_exactly_one_page_about_its_paradigm() -> None:
+    listed = [method for methods in docs_pages.paradigms().values() for method in methods]
+    assert sorted(listed) == RERANKERS.names()
+    for page in docs_pages.PARADIGMS:
+        text = (ROOT / "docs" / "methods" / f"{page}.md").read_text(encoding="utf-8")
+        assert f"<!-- generated: methods-{page} -->" in text
 
 
 def test_every_command_has_its_section_in_the_reference() -> None:

@@ -94,7 +94,7 @@ def save_decoder(folder: Path, family: str, *, seed: int = 0, head: str = "Causa
         extra = {"sliding_window": 24} if family == "mistral" else {}
         extra |= {"head_dim": 8} if family == "qwen3" else {}
         options = shape | {"num_key_value_heads": 2, "max_position_embeddings": 512, "initializer_range": 0.3}
-        config = getattr(transformers, f"{name}Config")(**options, **extra, **common, **changes)
+        config = getattr(transformers, f"{name}Config")(**{**options, **extra, **common, **changes})
     torch.manual_seed(seed)
     prefix = {"llama": "Llama", "mistral": "Mistral", "qwen2": "Qwen2", "qwen3": "Qwen3", "gpt2": "GPT2"}[family]
     suffix = "LMHeadModel" if family == "gpt2" and head == "CausalLM" else f"For{head}"

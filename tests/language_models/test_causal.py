@@ -231,7 +231,8 @@ def test_memory_that_runs_out_halves_the_batch_once(
 
 def test_capabilities_and_digest(decoders: dict[str, Path], tmp_path: Path, make_decoder: Callable[..., Path]) -> None:
     backend = CausalLM(decoders["llama"])
-    assert backend.capabilities == {Capability.GENERATE, Capability.LABEL_LOGITS, Capability.NLL}
+    text = {Capability.GENERATE, Capability.LABEL_LOGITS, Capability.TOKEN_LOGPROBS}
+    assert backend.capabilities == {*text, Capability.NLL}
     same = make_decoder(tmp_path / "same", "llama")
     other = make_decoder(tmp_path / "other", "llama", seed=9)
     assert CausalLM(same, batch_tokens=5).digest == backend.digest

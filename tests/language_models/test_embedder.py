@@ -68,7 +68,7 @@ def test_long_texts_are_cut_before_the_end_token_or_split(decoders: dict[str, Pa
 
 def test_it_serves_the_cosine_scorer(decoders: dict[str, Path]) -> None:
     backend = Embedder(decoders["llama"])
-    assert backend.capabilities == {Capability.EMBED}
+    assert backend.capabilities == {Capability.EMBED, Capability.EMBED_PROMPTS}
     candidates = [Candidate(Document(str(i), text)) for i, text in enumerate(TEXTS)]
     call = Cosine(backend).score([(Query("q", TEXTS[1]), candidates)])[0]
     assert call.scores[1] == pytest.approx(1.0, abs=1e-5)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shortlist.backends.transformers.batches import Batches
-from shortlist.backends.transformers.prefixes import Node, shared_prefixes
+from shortlist.backends.transformers.prefixes import Node, rows_of, shared_prefixes, worthwhile
 from shortlist.core.errors import BackendError
 
 ROWS = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=12), max_size=14)
@@ -47,6 +47,29 @@ def test_instruction_and_query_are_two_levels() -> None:
     (shared,) = tree.children
     assert (shared.start, shared.end, len(shared.children)) == (0, 20, 2)
     assert [(c.start, c.end, c.rows) for c in shared.children] == [(20, 41, (0, 1, 2, 3, 4)), (20, 41, (5, 6, 7, 8, 9))]
+
+
+@given(ROWS, st.integers(0, 200))
+def test_what_is_not_worth_its_cache_is_dissolved_and_no_row_is_lost(rows: list[list[int]], token: int) -> None:
+    lengths = [100 * len(row) for row in rows]
+    tree = worthwhile(shared_prefixes(rows, least=1, worth=1), lengths, token)
+    assert sorted(rows_of(tree)) == list(range(len(rows)))
+    for node in nodes(tree):
+        assert len({tuple(rows[i][: node.end]) for i in rows_of(node)}) <= 1
+        assert all(child.start == node.end for child in node.children)
+    if not token:
+        assert tree.children == ()
+
+
+def test_short_rows_share_and_long_ones_with_little_in_common_do_not() -> None:
+    head = [1] * 60
+    rows = [head + [i] * 40 for i in range(2, 5)]
+    tree = shared_prefixes(rows)
+    width = 4 * 768
+    assert worthwhile(tree, [len(row) for row in rows], width) == tree
+    assert worthwhile(tree, [2400] * 3, width).children == ()
+    half = shared_prefixes([[1] * 2000 + [i] * 400 for i in range(2, 5)])
+    assert worthwhile(half, [2400] * 3, width) == half
 
 
 @given(st.lists(st.integers(1, 50), max_size=30), st.integers(1, 80), st.booleans())

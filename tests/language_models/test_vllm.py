@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from shortlist import load
 from shortlist.backends.transformers import CausalLM
 from shortlist.backends.vllm import VLLM
-from shortlist.core.errors import InputError, MissingExtra
+from shortlist.check import make_ranking
+from shortlist.core.errors import ConfigError, InputError, MissingExtra
 from shortlist.core.exchange import Message, Request
 from shortlist.core.protocols import Capability
 
@@ -83,3 +86,14 @@ def test_without_vllm_it_says_how_to_get_it(decoders: dict[str, Path], monkeypat
     assert backend.digest == VLLM(decoders["llama"]).digest != VLLM(decoders["qwen3"]).digest
     with pytest.raises(MissingExtra, match=r'pip install "shortlist\[vllm\]"'):
         backend.generate([RAW])
+
+
+@pytest.mark.usefixtures("vllm")
+def test_a_method_runs_on_it_by_an_option(make_decoder: Callable[..., Path], tmp_path: Path) -> None:
+    model = str(make_decoder(tmp_path / "long", "llama", max_position_embeddings=2048))
+    (done,) = load("first", model=model, options={"runtime": "vllm"}, window=4, stride=2)([make_ranking(5)])
+    (wanted,) = load("first", model=model, window=4, stride=2)([make_ranking(5)])
+    assert done.status == "ranked"
+    assert done.ids == wanted.ids
+    with pytest.raises(ConfigError, match="'onnx': this method's models are run by transformers or vllm"):
+        load("first", model=model, options={"runtime": "onnx"})

@@ -210,3 +210,53 @@ def test_a_real_tokenizer(tmp_path: object) -> None:
     request = prompt.render(QUERY, group(200, 20, 200))
     assert [r.detail.split(":")[0] for r in request.repairs] == ["d0", "d2"]
     assert "[2] " + "word " * 19 + "word\n" in request.prompt[-1].content  # type: ignore[union-attr]
+
+
+def test_an_instruction_without_a_place_is_recorded_also_when_fitted() -> None:
+    asked = Query("q", "why", instruction="Only studies of adults count.")
+    for prompt in (load_prompt("monot5"), Fitted(load_prompt("monot5"), 500, words)):
+        (repair,) = prompt.render(asked, group(3)).repairs
+        assert (repair.kind, repair.detail) == ("instruction_ignored", "Only studies of adults count.")
+    assert not load_prompt("erank").render(asked, group(3)).repairs
+    assert not load_prompt("monot5").render(QUERY, group(3)).repairs
+
+
+def test_a_passage_is_counted_once_and_what_surely_fits_is_not_tokenised_again() -> None:
+    counted: list[str] = []
+    measured: list[int] = []
+
+    def counting(text: str) -> int:
+        counted.append(text)
+        return len(text.split())
+
+    def measure(request: Request) -> int:
+        measured.append(sum(len(text.split()) for text in request.texts))
+        return measured[-1]
+
+    prompt = Fitted(load_prompt("rankzephyr"), context=2000, tokenizer=counting, measure=measure)
+    window = group(30, 40, 50)
+    for shown in (window, window[::-1], window[1:]):
+        prompt.render(QUERY, shown)
+    assert sorted(map(len, filter(lambda text: text.startswith("word"), counted))) == [149, 199, 249]
+    assert len(measured) == 2, "once for three passages and once for two, without the passages"
+    assert max(measured) < 120, "the words of the prompt alone"
+
+
+@given(st.lists(st.lists(st.sampled_from(["[12]", "[3] x", "word", "a-b"]), max_size=30), min_size=1, max_size=4))
+@settings(deadline=None, max_examples=60)
+def test_what_is_not_measured_again_does_fit(passages: list[list[str]]) -> None:
+    def pieces(text: str) -> list[tuple[int, int]]:
+        return [found.span() for found in re.finditer(r"\w+|\[\d+\]|[^\w\s]", text)]  # [12] is one, (12) is three
+
+    def measure(request: Request) -> int:
+        return sum(len(pieces(text)) for text in request.texts)
+
+    template = replace(load_prompt("rankzephyr"), neutralise=True)
+    shown = [Candidate(Document(f"d{i}", " ".join(words))) for i, words in enumerate(passages)]
+    least = measure(template.render(QUERY, shown)) + template.max_tokens_for(len(shown))
+    for context in range(max(1, least - 30), least + 200, 7):
+        try:
+            request = Fitted(template, context, pieces, least=1, measure=measure).render(QUERY, shown)
+        except InputError:
+            continue
+        assert measure(request) + request.max_tokens <= context

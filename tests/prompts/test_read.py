@@ -59,6 +59,8 @@ def parse(text: str) -> Template:
         ('source = { author = "x" }', r"mine\.toml:source\.author: unknown key"),
         ('examples = [{ user = "x" }]', r"mine\.toml:examples\.assistant: is missing"),
         ('examples = [{ user = "x", assistant = "y" }]', r"mine\.toml:examples: are turns of a chat"),
+        ('tail = "{passage}"', r"mine\.toml:tail: unknown placeholder \{passage\}"),
+        ('blank = "N/A"', r"mine\.toml:blank: replaces the query of the tail"),
         ("= 3", r"mine\.toml: not a TOML document"),
     ],
 )
@@ -109,7 +111,9 @@ def test_digest_follows_everything_that_is_sent_and_nothing_else() -> None:
         "neutralise": False, "fewest": 2, "most": 9, "pick": 3, "max_tokens": 1, "answer_tokens": "fixed",
         "stop": ("x",), "passage_tokens": 1, "query_tokens": 1, "examples": (Example("a", "b"),),
     }  # fmt: skip
-    assert set(changes) | set(other) == {f.name for f in fields(Template)}
+    ended = load_prompt("icr")
+    assert len({ended.digest, replace(ended, tail="{query}").digest, replace(ended, blank="").digest}) == 3
+    assert set(changes) | set(other) | {"tail", "blank"} == {f.name for f in fields(Template)}
     assert all(replace(base, **{key: value}).digest == base.digest for key, value in other.items())
     same = [k for k, v in changes.items() if getattr(base, k) != v and replace(base, **{k: v}).digest == base.digest]
     assert not same

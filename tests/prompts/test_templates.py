@@ -38,8 +38,9 @@ ASKED = {
     "rankgpt", "rankzephyr", "rankzephyr-alpha", "first", "rankvicuna", "lrl", "apeer", "insertrank", "reasonrank",
     "reasonrank-qwen3", "rearank", "setwise", "setwise-t5", "rank-r1", "prp", "prp-t5", "duot5", "monot5", "rankt5",
     "rankllama", "yes-no", "yes-no-t5", "qwen3-reranker", "prorank", "upr", "query-likelihood", "rank1", "erank",
-    "grouprank", "tourrank", "tdpart", "listt5", "lit5-distill", "lit5-score", "e2rank", "dear-pointwise",
-    "dear-listwise", "fare-pairwise", "fare-rating",
+    "grouprank", "tourrank", "tdpart", "listt5", "lit5-distill", "lit5-score", "mvp", "e2rank", "dear-pointwise",
+    "rank-r1-v0.2", "dear-listwise", "fare-pairwise", "fare-rating", "fare-verification",
+    "icr", "icr-qa", "icr-mistral", "icr-qa-mistral",
 }  # fmt: skip
 
 
@@ -252,6 +253,24 @@ def test_examples_are_turns_before_the_question() -> None:
     request = template.render(Query("q", "why"), group_of(2))
     assert [m.role for m in request.prompt if isinstance(m, Message)] == ["system", "user", "assistant", "user"]
     assert texts_of(request)[1:3] == ["shown {x}", "[1]"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parts_put_together_are_the_prompt(name: str) -> None:
+    template = load_prompt(name)
+    request = template.render(Query("q", "why"), group_of(template.fewest))
+    if not template.tail:
+        assert request.parts is None
+        return
+    parts = request.parts
+    assert parts is not None
+    text = f"{parts.head}{parts.between.join(parts.passages)}{parts.behind}"
+    assert texts_of(request)[-1] == text + parts.tails[0]
+    assert parts.tails[1:] == tuple([parts.tails[0].replace("why", "N/A")] if template.blank else [])
+    raw = replace(template, layout="text", system="So: ").render(Query("q", "why"), group_of(2))
+    assert raw.parts is not None
+    assert raw.texts[0].startswith(raw.parts.head)
+    assert raw.parts.head.startswith("So: ")
 
 
 def test_templates_are_toml_with_no_trailing_blanks() -> None:

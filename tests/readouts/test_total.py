@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shortlist.core.exchange import Completion, Reading
+from shortlist.core.exchange import Completion, Reading, Token
 from shortlist.core.params import from_toml, to_toml
 from shortlist.core.protocols import Capability, Readout
 from shortlist.core.types import MISSING, Scale
@@ -93,7 +94,11 @@ def outputs(count: int, seed: int) -> Iterator[tuple[Completion, int]]:
         labels = None
         if rng.random() < 0.7:
             labels = {key: rng.choice(NUMBERS) for key in rng.sample(KEYS, rng.randrange(len(KEYS)))}
-        completion = Completion(text, labels, finished=rng.random() < 0.8)  # type: ignore[arg-type]
+        finished = rng.random() < 0.8
+        said = text if rng.random() < 0.5 else text[rng.randrange(len(text) + 1) :]
+        spoken = re.split(r"(?<=[\s>])", said) if rng.random() < 0.7 else []
+        tokens = tuple(Token(part, rng.choice((-0.5, -20.0, 0.0, 3.0, math.nan, -math.inf))) for part in spoken)
+        completion = Completion(text, labels, finished, tokens=tokens)  # type: ignore[arg-type]
         yield completion, rng.choice((0, 1, 1, 2, 2, 3, 5, 9, 30))
 
 

@@ -35,6 +35,7 @@ from .http.loop import blocking
 logger = logging.getLogger(__name__)
 
 _VERSION = 3  # part of every key: raise it when the layout of an entry or the meaning of a key changes
+_KEPT = frozenset({Capability.GENERATE, Capability.LABEL_LOGITS, Capability.TOKEN_LOGPROBS, Capability.FID})
 _Ask = Callable[[Request], Coroutine[Any, Any, Completion]]
 
 
@@ -62,7 +63,8 @@ class Cached:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        return self.backend.capabilities
+        """What is kept of what the backend can do: completions, no likelihoods or vectors."""
+        return self.backend.capabilities & _KEPT
 
     @property
     def digest(self) -> str:
@@ -108,7 +110,7 @@ class Cached:
 
     def key(self, request: Request) -> str:
         """The name under which the answer to ``request`` is kept: 64 hexadecimal digits."""
-        parts = {f.name: _plain(getattr(request, f.name)) for f in fields(Request) if f.compare}
+        parts = {f.name: _plain(getattr(request, f.name)) for f in fields(request) if f.compare}
         text = json.dumps([_VERSION, self.backend.digest, parts], sort_keys=True)  # ASCII, also for lone surrogates
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -1,7 +1,7 @@
 """Every registered method, built on an oracle backend, so that the suite parametrises itself over what is installed.
 
 A method module may hold ``CHECK``: parameters under which an oracle backend must give the exact order (for example a
-first-stage weight of 0).
+first-stage weight of 0), and ``STABLE = False`` when equal documents do not keep their order by design.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class Registered:
     @property
     def checks(self) -> tuple[Check, ...]:
         paradigm = self.info.paradigm
-        return checks_for(exact=True, pointwise=paradigm == "pointwise", stable=paradigm != "setwise")
+        stable = getattr(RERANKERS.module(self.name), "STABLE", paradigm != "setwise")
+        return checks_for(exact=True, pointwise=paradigm == "pointwise", stable=stable)
 
     def build(self, backend: Backend | None = None) -> Any:
         """The method on ``backend``; on an oracle when none is given."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from ..core.protocols import Schedule
 from ..core.registry import RERANKERS
-from ..drive import Scheduled
+from ..drive import Fallback, Scheduled
 from ..drive.simulate import cost
+from ..pipeline import Head, Then
 from ..scorers import Prompted
 from .registered import as_registered
 
@@ -44,14 +45,35 @@ def _row(name: str, n: int) -> MethodRow:
         reranker = as_registered(info).build() if "backend" in info.parameters else None
     except Exception as error:  # noqa: BLE001 - an installed plugin is somebody else's code; the others are still listed
         return MethodRow(name, "", "", None, None, "", f"cannot be built: {type(error).__name__}: {error}", "")
-    schedule = getattr(reranker, "schedule", None)
-    spent = cost(schedule, n, seeds=range(5)) if isinstance(schedule, Schedule) else None
-    calls, steps = (spent.calls, spent.steps) if spent else (None, None)
+    calls, steps = spent(reranker, n)
     return MethodRow(name, info.paradigm, parts_of(reranker), calls, steps, info.extra, info.summary, info.source)
+
+
+def spent(reranker: object, n: int) -> tuple[float, float] | tuple[None, None]:
+    """Calls and steps for ``n`` candidates; of a cascade all stages', of a fallback chain the first one's."""
+    if isinstance(reranker, Fallback):
+        return spent(reranker.stages[0], n)
+    if isinstance(reranker, Head):
+        return spent(reranker.stage, min(n, reranker.k))
+    if isinstance(reranker, Then):
+        stages = [spent(stage, n) for stage in reranker.stages]
+        known = [(calls, steps) for calls, steps in stages if calls is not None and steps is not None]
+        return (sum(c for c, _ in known), sum(s for _, s in known)) if len(known) == len(stages) else (None, None)
+    schedule = getattr(reranker, "schedule", None)
+    if not isinstance(schedule, Schedule):
+        return None, None
+    taken = cost(schedule, n, seeds=range(5))
+    return taken.calls, taken.steps
 
 
 def parts_of(reranker: object) -> str:
     """``scorer x schedule``, with a language model's prompt and readout spelled out."""
+    if isinstance(reranker, Then):
+        return " >> ".join(map(parts_of, reranker.stages))
+    if isinstance(reranker, Head):
+        return f"top({reranker.k}, {parts_of(reranker.stage)})"
+    if isinstance(reranker, Fallback):
+        return ", else ".join(map(parts_of, reranker.stages))
     if not isinstance(reranker, Scheduled):
         return type(reranker).__name__ if reranker is not None else ""
     scorer = reranker.scorer

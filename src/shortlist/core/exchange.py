@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from .types import ONE_CALL, Candidate, Query, Repair, Scores, Usage
 
@@ -29,6 +29,20 @@ Asked = str | tuple[Message, ...] | Segments
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """The raw prompt, or the last turn of a chat, taken apart: for what must know where each passage stands.
+
+    It reads ``head``, the passages with ``between`` between them, ``behind``, and one of the ``tails``.
+    """
+
+    head: str
+    passages: tuple[str, ...]
+    tails: tuple[str, ...]
+    between: str = ""
+    behind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
     """A generated token: its text and its log-probability (natural) where it stands."""
 
@@ -45,7 +59,8 @@ class Request:
     log-probability of every generated token is wanted too (``Completion.tokens``). attempt: 0 first, then 1, 2 ...
     for retries (part of cache keys). group: what the prompt was rendered from. answer: writes what a model with given
     scores would say. Models ignore both; fakes answer by them. repairs: what the prompt had to mend, such as a
-    passage that was cut; they end up on the Call.
+    passage that was cut; they end up on the Call. parts: the prompt once more, taken apart, from templates whose end
+    comes in several wordings; the prompt has the first.
     """
 
     prompt: Asked
@@ -58,6 +73,7 @@ class Request:
     group: tuple[Query, tuple[Candidate, ...]] | None = field(default=None, compare=False)
     answer: Callable[[Scores], Completion] | None = field(default=None, compare=False, repr=False)
     repairs: tuple[Repair, ...] = field(default=(), compare=False)
+    parts: Parts | None = field(default=None, compare=False)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -102,6 +118,18 @@ class Likelihood:
 
 
 @dataclass(frozen=True, slots=True)
+class AttentionMass:
+    """How much the tails of a prompt look at its passages.
+
+    mass: per tail and passage an array with one number per token of the passage: attention summed over layers and
+    heads, and averaged over the tokens of the tail.
+    """
+
+    mass: tuple[tuple[Any, ...], ...]
+    usage: Usage = ONE_CALL
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What a readout understood: one score per document (finite or ``MISSING``) and what it had to mend.
 
@@ -111,3 +139,30 @@ class Reading:
     scores: Scores
     repairs: tuple[Repair, ...] = ()
     valid: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Attended:
+    """How much a decoder looked at each text of ``Segments`` while it wrote its answer.
+
+    masses: one per text, at least 0: summed over the decoder's layers, its steps and the tokens of the text that were
+    asked about, the mean over heads of attention times the length of the value vector that it takes. layers: how many
+    were summed. completion: the answer itself, with what was spent and mended.
+    """
+
+    masses: tuple[float, ...]
+    layers: int
+    completion: Completion
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """Several vectors per text, and for each of these views one vector for the list of texts.
+
+    texts: an array (n, views, dim). anchors: an array (views, dim), what a decoder made of that view of all texts.
+    """
+
+    texts: Any = field(compare=False)
+    anchors: Any = field(compare=False)
+    usage: Usage = ONE_CALL
+    repairs: tuple[Repair, ...] = ()

@@ -9,7 +9,7 @@ from collections.abc import Generator, Sequence
 from enum import StrEnum
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from .exchange import Completion, Likelihood, Reading, Request
+from .exchange import Attended, AttentionMass, Completion, Likelihood, Reading, Request, Views
 from .plans import Outcome, Round
 from .types import Call, Candidate, Document, Query, Ranking, Scale, Scores
 
@@ -33,6 +33,10 @@ class Capability(StrEnum):
     TOKEN_STATES = "token_states"
     ATTENTION_ROWS = "attention_rows"
     FID = "fid"
+    CROSS_ATTENTION = "cross_attention"
+    VIEWS = "views"
+    EMBED_PROMPTS = "embed_prompts"
+    GROUP_SCORES = "group_scores"
 
 
 @runtime_checkable
@@ -155,6 +159,17 @@ class LikelihoodBackend(Backend, Protocol):
     def nll(self, asked: Sequence[tuple[Request, str]], *, eos: bool = False) -> Sequence[Likelihood]: ...
 
 
+class AttentionBackend(Backend, Protocol):
+    """ATTENTION_ROWS: how much each end of a prompt (``Request.parts``) looks at each token of each passage.
+
+    rows: ``mean`` over the tokens of the tail, chat suffix and prefill included, or the ``last`` token's alone.
+    """
+
+    def attention(
+        self, requests: Sequence[Request], *, rows: Literal["mean", "last"] = "mean"
+    ) -> Sequence[AttentionMass]: ...
+
+
 class PairBackend(Backend, Protocol):
     """PAIR_SCORES: one number per (query text, document text)."""
 
@@ -173,3 +188,39 @@ class TokenStateBackend(Backend, Protocol):
     """TOKEN_STATES: per text an array (tokens, dim), float32, special tokens included, not normalised."""
 
     def token_states(self, texts: Sequence[str], *, kind: Literal["query", "document"]) -> Sequence[Any]: ...
+
+
+class CrossAttentionBackend(Backend, Protocol):
+    """CROSS_ATTENTION: how much the decoder looks at each text of ``Segments`` while it answers.
+
+    asked: (request, lead). As many tokens as ``lead`` has are left out of the sums at the begin of every text.
+    """
+
+    def cross_attention(self, asked: Sequence[tuple[Request, str]]) -> Sequence[Attended]: ...
+
+
+class ViewsBackend(Backend, Protocol):
+    """VIEWS: the encoder's states at ``tokens``, put in front of every text of ``Segments``, and one decoder step over
+    the states of each view alone."""
+
+    def views(self, requests: Sequence[Request], tokens: tuple[str, ...]) -> Sequence[Views]: ...
+
+
+class PromptEmbedBackend(EmbedBackend, Protocol):
+    """EMBED and EMBED_PROMPTS: unit rows of rendered prompts too, in the space of the texts' vectors."""
+
+    def embed_prompts(self, requests: Sequence[Request]) -> Any: ...
+
+
+class GroupBackend(Backend, Protocol):
+    """GROUP_SCORES: one number per document of a group that is read together, so they depend on the others in it.
+
+    most: documents that may be read together; ``None`` is no limit. group_scores: a reading per (query text, document
+    texts), with a repair for every text that was cut.
+    """
+
+    @property
+    def scale(self) -> Scale: ...
+    @property
+    def most(self) -> int | None: ...
+    def group_scores(self, groups: Sequence[tuple[str, Sequence[str]]]) -> Sequence[Reading]: ...

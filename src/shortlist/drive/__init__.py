@@ -1,6 +1,8 @@
 """Runs plans against scorers: the only place where groups meet scorers."""
 
 from .budget import Budget
+from .fallback import Fallback
+from .limits import budgeted, limited
 from .scheduled import Scheduled
 
-__all__ = ["Budget", "Scheduled"]
+__all__ = ["Budget", "Fallback", "Scheduled", "budgeted", "limited"]

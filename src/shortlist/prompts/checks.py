@@ -17,6 +17,7 @@ SLOTS: dict[str, frozenset[str]] = {
     "system": _SHARED,
     "prefix": _SHARED | {"query"},
     "suffix": _SHARED | {"query"},
+    "tail": _SHARED | {"query"},
     "body": frozenset({"id", "passage", "title", "score", "query", "num", "instruction"}),
     "prefix_reply": frozenset({"num", "query"}),
     "reply": frozenset({"id", "num"}),
@@ -80,7 +81,7 @@ def _placeholders(template: Template) -> None:
         if needed not in names(getattr(template, key)):
             raise ConfigError(f"{key}: has no {{{needed}}}")
     if "query" not in used:
-        raise ConfigError("prefix: neither prefix, body, suffix nor target has {query}")
+        raise ConfigError("prefix: neither prefix, body, suffix, tail nor target has {query}")
 
 
 def _identifiers(template: Template) -> None:
@@ -93,7 +94,7 @@ def _identifiers(template: Template) -> None:
         for key in ("body", "reply"):
             if "id" in names(getattr(template, key)):
                 raise ConfigError(f"{key}: has {{id}}, but identifiers is 'none'")
-        for key in ("system", "prefix", "suffix"):
+        for key in ("system", "prefix", "suffix", "tail"):
             if names(getattr(template, key)) & {"example", "ids"}:
                 raise ConfigError(f"{key}: names passages, but identifiers is 'none'")
     elif "id" not in names(template.body):
@@ -107,6 +108,10 @@ def _layout(template: Template) -> None:
         raise ConfigError("prefix_reply: answers the prefix, and there is none")
     if template.examples and template.layout not in ("chat", "turns"):
         raise ConfigError(f"examples: are turns of a chat, and the layout is {template.layout!r}; write them in prefix")
+    if template.tail and template.layout not in ("chat", "text"):
+        raise ConfigError(f"tail: belongs to layout 'chat' or 'text', this is {template.layout!r}")
+    if template.blank and "query" not in names(template.tail):
+        raise ConfigError("blank: replaces the query of the tail, and the tail has no {query}")
     if template.layout == "segments" and template.separator:
         raise ConfigError("separator: segments are encoded one by one, nothing stands between them")
 

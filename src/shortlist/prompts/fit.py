@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from ..core.errors import ConfigError, InputError
 from ..core.exchange import Request
@@ -19,6 +20,12 @@ from .tokens import Tokenizer, count_tokens, cut, estimated_tokens
 
 _BORDER = 4
 """Tokens by which a passage may grow when it stands between other text: more than tokenizers do in practice."""
+_BRACKET = 2
+"""Tokens by which a bracketed identifier may grow when it is neutralised."""
+_REMEMBERED = 4096
+"""Passages whose number of tokens is kept."""
+_LONG = 8192
+"""Characters from which on it is not, so that this does not take much memory."""
 
 
 @dataclass(frozen=True)
@@ -58,18 +65,20 @@ class Fitted:
         passage are still too many."""
         query, repairs = self._short_query(query)
         whole = [self.template.passage_of(c) for c in candidates]
-        found = [self.tokenizer(text) for text in whole]
-        sizes = [tokens if isinstance(tokens, int) else len(tokens) for tokens in found]
+        sizes = [self._size(text) for text in whole]
         longest = max(sizes, default=0)
         limit = min(longest, self._passage_limit() or longest)
         floor = min(self.least, limit)
-        empty = self._used(self._request(query, candidates, [""] * len(whole), labels))
+        empty = self._empty(query, candidates, labels)
         room = self.context - empty
         limit = max(floor, min(limit, room if self._apart else _level(sizes, room)))
         while True:
-            cuts = [cut(text, limit, self.tokenizer, tokens) for text, tokens in zip(whole, found, strict=True)]
+            cuts = [
+                (text, size, size) if size <= limit else cut(text, limit, self.tokenizer)
+                for text, size in zip(whole, sizes, strict=True)
+            ]
             request = self._request(query, candidates, [text for text, _, _ in cuts], labels)
-            if self._fits_surely(empty, [kept for _, kept, _ in cuts]):
+            if self._fits_surely(empty, cuts):
                 break
             excess = self._used(request) - self.context
             if excess <= 0:
@@ -80,7 +89,7 @@ class Fitted:
         for candidate, (_, kept, total) in zip(candidates, cuts, strict=True):
             if kept < total:
                 repairs += (Repair("passage_cut", detail=f"{candidate.id}: {kept} of {total} tokens"),)
-        return replace(request, repairs=repairs)
+        return replace(request, repairs=(*request.repairs, *repairs))
 
     def fits(self, query: Query, candidates: Sequence[Candidate], *, tokens: int | None = None) -> int:
         """How many of the leading candidates fit together when each keeps at least ``tokens`` (``least``) tokens."""
@@ -112,10 +121,41 @@ class Fitted:
             return query, ()
         return replace(query, text=text), (Repair("query_cut", detail=f"{query.id}: {kept} of {total} tokens"),)
 
-    def _fits_surely(self, empty: int, kept: Sequence[int]) -> bool:
+    def _empty(self, query: Query, candidates: Sequence[Candidate], labels: tuple[str, ...]) -> int:
+        """Tokens of all but the passages: the same for all windows of a query when the prompt shows nothing else."""
+        key = (query.text, query.instruction, len(candidates), labels)
+        known = None if self.template.shows_candidate else self._empties.get(key)
+        if known is None:
+            if len(self._empties) >= _REMEMBERED:
+                self._empties.clear()
+            known = self._used(self._request(query, candidates, [""] * len(candidates), labels))
+            self._empties[key] = known
+        return known
+
+    @cached_property
+    def _empties(self) -> dict[tuple[str, str | None, int, tuple[str, ...]], int]:
+        return {}
+
+    def _size(self, text: str) -> int:
+        """Tokens of a passage, counted once: windows and rounds show it again."""
+        if len(text) > _LONG:
+            return count_tokens(text, self.tokenizer)
+        size = self._sizes.get(text)
+        if size is None:
+            if len(self._sizes) >= _REMEMBERED:
+                self._sizes.clear()
+            size = self._sizes[text] = count_tokens(text, self.tokenizer)
+        return size
+
+    @cached_property
+    def _sizes(self) -> dict[str, int]:
+        return {}
+
+    def _fits_surely(self, empty: int, cuts: Sequence[tuple[str, int, int]]) -> bool:
         """Whether the parts leave so much room that the long text need not be tokenised once more."""
         times = sum(name == "passage" for _, name in pieces(self.template.body))
-        return self.measure is None and empty + times * sum(tokens + _BORDER for tokens in kept) <= self.context
+        most = sum(kept + _BORDER + _BRACKET * text.count("[") for text, kept, _ in cuts)
+        return empty + times * most <= self.context
 
     def _passage_limit(self) -> int | None:
         return self.passage_tokens or self.template.passage_tokens

@@ -11,9 +11,9 @@ from functools import cached_property
 from typing import Literal
 
 from ..core.errors import InputError
-from ..core.exchange import Asked, Message, Request, Segments
+from ..core.exchange import Asked, Message, Parts, Request, Segments
 from ..core.params import digest
-from ..core.types import Candidate, Query
+from ..core.types import Candidate, Query, Repair
 from .alphabet import Identifiers, identifiers_of, neutralise
 from .checks import check
 from .slots import fill, names
@@ -65,7 +65,9 @@ class Template:
 
     Texts, with their placeholders. system {num} {pick} {instruction} {example} {ids}; prefix, suffix: these, {query};
     body: {id} {passage} {title} {score} {query} {num} {instruction}; prefix_reply {num} {query}; reply {id} {num};
-    target {query}: the text whose likelihood is asked for. mention: how an answer names a passage; {example} is the
+    target {query}: the text whose likelihood is asked for. tail {query} {num} {instruction}: what stands behind the
+    suffix and is read apart from it (the attention of its tokens); blank: what the query is replaced by in a second
+    tail. mention: how an answer names a passage; {example} is the
     second and the first passage so named, {ids} all of them, joined by ``joint``. titled: passage of a document with a
     title, unless the body has {title}. instruction: when the query has none; instruction_form is written around it
     when there is one. score is the first stage's, which travels with the document. whitespace: ``strip`` cuts a
@@ -98,6 +100,8 @@ class Template:
     reply: str = ""
     separator: str = ""
     suffix: str = ""
+    tail: str = ""
+    blank: str = ""
     prefill: str = ""
     target: str = ""
     titled: str = "{title} {passage}"
@@ -159,7 +163,15 @@ class Template:
             self.prefill,
             self.max_tokens_for(len(shown), tokenizer),
             stop=self.stop,
+            repairs=self._ignored(query),
+            parts=self._parts(values, bodies) if self.tail else None,
         )
+
+    def _ignored(self, query: Query) -> tuple[Repair, ...]:
+        """The record that a query's instruction has no place in this template."""
+        if not query.instruction or self._shows_instruction:
+            return ()
+        return (Repair("instruction_ignored", detail=query.instruction[:80]),)
 
     def target_of(self, query: Query) -> str:
         """The text whose likelihood is asked for; empty for templates that ask for none."""
@@ -173,12 +185,26 @@ class Template:
         return self.max_tokens + count_tokens(ranking, tokenizer)
 
     @cached_property
+    def _body_names(self) -> frozenset[str]:
+        return names(self.body)
+
+    @cached_property
+    def _shows_instruction(self) -> bool:
+        texts = (self.system, self.prefix, self.body, self.suffix, self.tail)
+        return any("instruction" in names(text) for text in texts)
+
+    @cached_property
+    def shows_candidate(self) -> bool:
+        """Whether more of a candidate is shown than its passage: its title or its score."""
+        return self._shows_title or self._shows_score
+
+    @cached_property
     def _shows_title(self) -> bool:
-        return "title" in names(self.body)
+        return "title" in self._body_names
 
     @cached_property
     def _shows_score(self) -> bool:
-        return "score" in names(self.body)
+        return "score" in self._body_names
 
     def _check_size(self, query: Query, n: int) -> tuple[str, ...]:
         if n < self.fewest or (self.most is not None and n > self.most):
@@ -208,7 +234,7 @@ class Template:
             own["title"] = self._clean(candidate.document.title or "")
         if self._shows_score:
             own["score"] = self._score(candidate)
-        return fill(self.body, values | own)
+        return fill(self.body, own if self._body_names <= own.keys() else values | own)
 
     def _score(self, candidate: Candidate) -> str:
         score = candidate.score if candidate.first_score is None else candidate.first_score
@@ -221,7 +247,7 @@ class Template:
 
     def _prompt(self, values: dict[str, str], shown: Sequence[str], bodies: list[str]) -> Asked:
         prefix, suffix = fill(self.prefix, values), fill(self.suffix, values)
-        text = f"{prefix}{self.separator.join(bodies)}{suffix}"
+        text = f"{prefix}{self.separator.join(bodies)}{suffix}{fill(self.tail, values)}"
         if self.layout in ("text", "encoder_decoder"):
             return fill(self.system, values) + text
         if self.layout == "segments":
@@ -239,3 +265,10 @@ class Template:
             if self.reply:
                 messages.append(Message("assistant", fill(self.reply, values | {"id": identifier})))
         return (*messages, Message("user", suffix)) if self.suffix else tuple(messages)
+
+    def _parts(self, values: dict[str, str], bodies: list[str]) -> Parts:
+        prefix, suffix = fill(self.prefix, values), fill(self.suffix, values)
+        if self.layout == "text":
+            prefix = fill(self.system, values) + prefix
+        asked = [values, values | {"query": self.blank}] if self.blank else [values]
+        return Parts(prefix, tuple(bodies), tuple(fill(self.tail, v) for v in asked), self.separator, suffix)

@@ -6,7 +6,7 @@ from ..core.exchange import Request, Segments
 
 
 def transcript(request: Request) -> str:
-    """Each message or raw prompt under a line with its role, then prefill, labels and the longest answer.
+    """Each message or raw prompt under a line with its role, then other ends, prefill, labels, longest answer.
 
     >>> print(transcript(Request("Is it?", prefill="It")))
     --- prompt
@@ -21,6 +21,7 @@ def transcript(request: Request) -> str:
         if isinstance(request.prompt, tuple)
         else [(one, text) for text in request.texts]
     )
+    turns += [("and once more, ending in", tail) for tail in request.parts.tails[1:]] if request.parts else []
     turns += [("prefill", request.prefill)] if request.prefill else []
     turns += [("labels", " ".join(map(repr, request.labels)))] if request.labels else []
     turns += [("stop", " ".join(map(repr, request.stop)))] if request.stop else []

@@ -34,7 +34,8 @@ class JsonScores:
 
     What is mended, by name: ``stripped_fence``, ``stripped_prose`` (text around the JSON), ``single_quotes``,
     ``trailing_comma``, ``recovered_pairs`` (not JSON, but key-value pairs can be read off; for a text that breaks off
-    also ``truncated_json``, and the last number is kept only when something follows it), ``string_number``,
+    also ``truncated_json``, and the last number is kept only when something follows it, be it the end of the fence or
+    of the tag), ``string_number``,
     ``clipped_out_of_range``, ``dropped_not_a_number`` (NaN, Infinity, null, true, words),
     ``dropped_out_of_range``, ``dropped_repeated`` (the last value counts, as in JSON), ``dropped_unknown_key``,
     ``missing_key`` (documents without a score: MISSING), ``dropped_wrong_length`` (a list not of one per document).
@@ -81,7 +82,7 @@ class JsonScores:
         answer = answer_of(completion, self.tag)
         if answer.problem:
             return invalid(n, answer.problem)
-        parsed = parse(answer.text, finished=completion.finished)
+        parsed = parse(answer.text, finished=completion.finished, closed=answer.closed)
         sheet = _Sheet(self, n)
         sheet.fill(parsed)
         missing = n - len(sheet.scores)

@@ -48,10 +48,11 @@ class Parsed:
     open_end: bool = False
 
 
-def parse(text: str, *, finished: bool = True) -> Parsed:
+def parse(text: str, *, finished: bool = True, closed: bool = False) -> Parsed:
     """The JSON value in ``text``, strictly if possible, else with the named repairs that made it readable.
 
     finished: False when the text was cut by a length limit, so that a number at its very end cannot be trusted.
+    closed: something stood behind the text (a closing tag), so that it can; a closed fence says the same.
 
     >>> parse("Scores: {'a': 1,}").repairs
     ('stripped_prose', 'single_quotes', 'trailing_comma')
@@ -59,22 +60,27 @@ def parse(text: str, *, finished: bool = True) -> Parsed:
     body, repairs = text.strip(), []
     fenced = _fenced(body)
     if fenced is not None:
-        body, repairs = fenced, ["stripped_fence"]
+        body, repairs, closed = fenced[0], ["stripped_fence"], closed or fenced[1]
     for part in _candidates(body):
         around = [] if part == body else ["stripped_prose"]
         for mended, how in ((part, []), _mend(part)):
             value = _strict(mended)
             if isinstance(value, (Object, list)):
                 return Parsed(value, (*repairs, *around, *how))
-    return _recover(body, tuple(repairs), finished)
+    return _recover(body, tuple(repairs), finished, closed)
 
 
-def _fenced(body: str) -> str | None:
-    """The inside of the last code block with something like JSON in it; an open block reaches to the end."""
+def _fenced(body: str) -> tuple[str, bool] | None:
+    """The inside of the last code block with something like JSON in it, and whether it is closed; an open block
+    reaches to the end."""
     if "```" not in body:
         return None
-    blocks = [block for block in body.split("```")[1::2] if "{" in block or "[" in block]
-    return re.sub(r"\A\s{0,8}(?i:json5?|jsonc)?\s*+", "", blocks[-1]).strip() if blocks else None
+    parts = body.split("```")
+    inside = [i for i in range(1, len(parts), 2) if "{" in parts[i] or "[" in parts[i]]
+    if not inside:
+        return None
+    block = re.sub(r"\A\s{0,8}(?i:json5?|jsonc)?\s*+", "", parts[inside[-1]]).strip()
+    return block, inside[-1] + 1 < len(parts)
 
 
 def _candidates(body: str) -> list[str]:
@@ -112,7 +118,7 @@ def _object(pairs: list[tuple[str, object]]) -> Object:
     return Object(tuple(pairs))
 
 
-def _recover(body: str, repairs: tuple[str, ...], finished: bool) -> Parsed:
+def _recover(body: str, repairs: tuple[str, ...], finished: bool, closed: bool) -> Parsed:
     """What can be read off a text that is not JSON as a whole: complete objects of a list, key-value pairs, a list."""
     open_end = body.rfind("{") > body.rfind("}") or body.rfind("[") > body.rfind("]")
     kinds = (*repairs, "recovered_pairs", *(("truncated_json",) if open_end else ()))
@@ -123,7 +129,7 @@ def _recover(body: str, repairs: tuple[str, ...], finished: bool) -> Parsed:
         return Parsed(objects, kinds, open_end)
     items = []
     for match in islice(_PAIR.finditer(body), _MOST):
-        whole = match["after"] is not None or match.end() < len(body) or (finished and not open_end)
+        whole = closed or match["after"] is not None or match.end() < len(body) or (finished and not open_end)
         if whole or not match["value"][-1:].isalnum():
             key = match["double"] or match["single"] or match["bracket"] or match["bare"]
             items.append((key, _scalar(match["value"])))

@@ -39,7 +39,8 @@ class Permutation:
     - Identifiers in brackets count before ``Document 3``, and this before bare numbers, so ``1. [3]`` is document 3 and
       "the top 3: [2] > [1]" starts with 2. Bare letters must stand in a list; "A good one" and ``BA`` name nothing.
     - When one unbroken chain names all documents and others are mentioned around it, the last such chain is the order
-      (``ignored_mentions``). Otherwise the order is that of the first mentions.
+      (``ignored_mentions``). Otherwise the order is that of the first mentions; read from its end when worst first, so
+      that the document named last is the best, as ListT5's code takes it.
     - Identifiers outside of the group or named again are left out (``dropped_out_of_range``, ``dropped_repeated``,
       and ``dropped_unreadable`` for brackets such as ``[1-3]``); ``stopped_reading`` after 100,000 of them.
     - Documents not named follow those named, in presentation order (``appended_missing``); when a worst-first list was
@@ -88,12 +89,11 @@ Repair(kind='appended_missing', count=1, detail='')), valid=True)
             return invalid(n, answer.problem, cut)
         text = _between_marks(answer.text)
         found = find(text, self.identifiers, finished=completion.finished)
-        named, counts = _order(text, found, n)
+        named, counts = _order(text, found, n, self.reverse)
         if not named:
             return invalid(n, "no_identifiers", (*answer.repairs, *cut, *repairs_of(counts)), excerpt(text))
         missing = sorted(set(range(n)).difference(named))
-        best = named[::-1] if self.reverse else named
-        order = missing + best if self.reverse and not completion.finished else best + missing
+        order = missing + named if self.reverse and not completion.finished else named + missing
         fallback = is_guess(found, text, self.form)
         counts = Counter({"used_fallback": int(fallback), **counts, "appended_missing": len(missing)})
         return Reading(ranked(order), (*answer.repairs, *(cut if missing else ()), *repairs_of(counts)))
@@ -111,8 +111,8 @@ Repair(kind='appended_missing', count=1, detail='')), valid=True)
         return Completion(joint.join(style.format(name) for name in listed))
 
 
-def _order(text: str, found: Found, n: int) -> tuple[list[int], Counter[str]]:
-    """The positions that were named, each once, as they were named; and what had to be left out."""
+def _order(text: str, found: Found, n: int, reverse: bool) -> tuple[list[int], Counter[str]]:
+    """The positions that were named, each once, best first; and what had to be left out."""
     mentions: Sequence[Mention] = found.mentions
     counts: Counter[str] = Counter()
     if len(mentions) > n > 1:
@@ -121,7 +121,7 @@ def _order(text: str, found: Found, n: int) -> tuple[list[int], Counter[str]]:
             counts["ignored_mentions"] = len(mentions) - len(complete[-1])
             mentions = complete[-1]
     inside = [m.position for m in mentions if 0 <= m.position < n]
-    named = list(dict.fromkeys(inside))
+    named = list(dict.fromkeys(reversed(inside) if reverse else inside))
     counts["dropped_out_of_range"] = len(mentions) - len(inside)
     counts["dropped_repeated"] = len(inside) - len(named)
     counts["dropped_unreadable"] = found.unreadable

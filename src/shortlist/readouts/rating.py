@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..core.errors import ConfigError
-from ..core.exchange import Completion, Reading
+from ..core.exchange import Completion, Reading, Token
 from ..core.protocols import Capability, Comparable
 from ..core.types import Repair, Scale
-from .labels import not_returned, returned
-from .results import finite, invalid, softmax
-from .text import NUMBER, answer_of, excerpt, inside_tag, last_match, to_float
+from .results import finite, invalid
+from .spelled import normalised, probability
+from .text import NUMBER, after_thinking, answer_of, excerpt, last_match, tag_span, to_float
 
 _GRADE = (
     rf"(?P<value>{NUMBER})(?![\w%]|\.\d|\s?[-–~]\s?\d)"  # not 10x, 70%, v1.2.3 or the range 0-10
@@ -37,9 +37,9 @@ class Rating:
     """Scores a document by the number between ``low`` and ``high`` that the answer gives.
 
     tags: where the answer stands if such a tag occurs, looked for one inside the other. out_of_range: ``clip`` to the
-    nearest end (repair ``clipped_out_of_range``) or ``invalid``. weight: ``probability`` multiplies by the grade's
-    share among the grades' returned log-probabilities (ERank; breaks ties; integers only), needing LABEL_LOGITS too;
-    a grade without one stays as it is (``unweighted``).
+    nearest end (repair ``clipped_out_of_range``) or ``invalid``. weight: ``probability`` multiplies by the probability
+    of the tokens that spell the number (ERank; breaks ties), which needs TOKEN_LOGPROBS; where the backend did not
+    return them, or they say something else than the text, the number stays as it is (``unweighted``).
 
     Read, first that applies: the last number behind "relevance", "score", "rating" or "grade"; the number with which
     the answer begins; the last number (``used_fallback``). Ranges (``0-10``) and percentages are no grades. ``3/5`` on
@@ -65,12 +65,12 @@ class Rating:
                 f"out_of_range={self.out_of_range!r}, weight={self.weight!r}; expected 'clip' or 'invalid', "
                 "'none' or 'probability'"
             )
-        if self.weight == "probability" and (self.low != int(self.low) or self.high - self.low > 100):
-            raise ConfigError(f"low={self.low}, high={self.high}; weighting needs at most 101 whole grades")
+        if self.weight == "probability" and self.low < 0:
+            raise ConfigError(f"low={self.low}; a grade below 0 would rise as it gets less probable, so weight='none'")
 
     @property
     def requires(self) -> frozenset[Capability]:
-        weighted = {Capability.LABEL_LOGITS} if self.weight == "probability" else set()
+        weighted = {Capability.TOKEN_LOGPROBS} if self.weight == "probability" else set()
         return frozenset({Capability.GENERATE, *weighted})
 
     @property
@@ -86,9 +86,7 @@ class Rating:
         return Scale.RATING
 
     def labels(self, n: int) -> tuple[str, ...]:
-        if n == 0 or self.weight == "none":
-            return ()
-        return tuple(str(grade) for grade in range(int(self.low), int(self.high) + 1))
+        return ()
 
     def read(self, completion: Completion, n: int) -> Reading:
         if n == 0:
@@ -113,7 +111,7 @@ class Rating:
             value = max(self.low, min(self.high, value))
             changed += (Repair("clipped_out_of_range", detail=match["value"][:20]),)
         if self.weight == "probability":
-            value, more = self._weighted(value, completion)
+            value, more = self._weighted(value, match["value"], completion.tokens)
             changed += more
         return Reading((value,), repairs + changed)
 
@@ -123,18 +121,25 @@ class Rating:
             return Completion("")
         value = max(self.low, min(self.high, scores[0]))
         text = str(int(value)) if value == int(value) else repr(float(value))
-        labels = None if self.weight == "none" else dict.fromkeys(self.labels(1), -1e9) | {text: 0.0}
         tag = self.tags[0] if self.tags else ""
-        return Completion(f"<{tag}>{text}</{tag}>" if tag else text, labels)
+        parts = (f"<{tag}>", text, f"</{tag}>") if tag else (text,)
+        tokens = () if self.weight == "none" else tuple(Token(part, 0.0) for part in parts)
+        return Completion("".join(parts), tokens=tokens)
 
     def _inside(self, text: str) -> tuple[str, tuple[Repair, ...]]:
-        repairs: tuple[Repair, ...] = ()
+        start, end, unclosed = self._span(text)
+        return text[start:end], tuple(Repair("unclosed_tag", detail=f"<{tag}>") for tag in unclosed)
+
+    def _span(self, text: str) -> tuple[int, int, tuple[str, ...]]:
+        """Where the innermost of the tags that occur stands, and which of them are not closed."""
+        start, end = 0, len(text)
+        unclosed: tuple[str, ...] = ()
         for tag in self.tags:
-            inside, closed = inside_tag(text, tag)
-            if inside is not None:
-                text = inside
-                repairs += () if closed else (Repair("unclosed_tag", detail=f"<{tag}>"),)
-        return text, repairs
+            span = tag_span(text[start:end], tag)
+            if span is not None:
+                unclosed += () if span[2] else (tag,)
+                start, end = start + span[0], start + span[1]
+        return start, end, unclosed
 
     def _could_go_on(self, match: re.Match[str], text: str) -> bool:
         value = to_float(match["value"])
@@ -147,15 +152,24 @@ class Rating:
             return value, ()
         return value * self.high / of, (Repair("rescaled", detail=excerpt(f"{match['value']}/{of}", 20)),)
 
-    def _weighted(self, value: float, completion: Completion) -> tuple[float, tuple[Repair, ...]]:
-        grades = self.labels(1)
-        given = returned(completion.labels, grades)
-        name = str(int(value)) if value == int(value) else ""
-        own = given[grades.index(name)] if name in grades else None
-        if own is None:
-            return value, (Repair("unweighted", detail=f"no probability for {value:g}"), *not_returned(given))
-        known = [own, *(v for grade, v in zip(grades, given, strict=True) if v is not None and grade != name)]
-        return value * softmax(known)[0], not_returned(given)
+    def _weighted(self, value: float, digits: str, tokens: Sequence[Token]) -> tuple[float, tuple[Repair, ...]]:
+        share = self._probability(digits, tokens)
+        if share is None:
+            return value, (Repair("unweighted", detail=f"no probability of {digits[:20]}"),)
+        return value * share, ()
+
+    def _probability(self, digits: str, tokens: Sequence[Token]) -> float | None:
+        """Of the tokens that spell the grade; they are read as the text was, because they may lack its prefill."""
+        said, places = normalised("".join(token.text for token in tokens))
+        answer = after_thinking(said)
+        if answer is None:
+            return None
+        start, end, _ = self._span(answer)
+        match, _ = _grade_in(answer[start:end])
+        if match is None or match["value"] != digits:
+            return None
+        first = len(said) - len(answer) + start + match.start("value")
+        return probability(tokens, places[first], places[first + len(digits) - 1] + 1)
 
 
 def _grade_in(text: str) -> tuple[re.Match[str] | None, bool]:

@@ -27,11 +27,15 @@ _WHOLE_NUMBER = re.compile(rf"({NUMBER})(?:\s?(?:/|out of)\s?(\d{{1,9}}))?")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The part of an output that is meant as the answer. ``problem`` names why there is none."""
+    """The part of an output that is meant as the answer. ``problem`` names why there is none.
+
+    closed: it stood inside a complete tag, so nothing of it was cut off.
+    """
 
     text: str = ""
     repairs: tuple[Repair, ...] = ()
     problem: str | None = None
+    closed: bool = False
 
 
 def normalise(text: str) -> str:
@@ -81,7 +85,7 @@ def answer_of(completion: Completion, tag: str = "answer") -> Answer:
     inside, closed = inside_tag(text, tag)
     if inside is None:
         return Answer(text)
-    return Answer(inside, () if closed else (Repair("unclosed_tag", detail=f"<{tag}>"),))
+    return Answer(inside, () if closed else (Repair("unclosed_tag", detail=f"<{tag}>"),), closed=closed)
 
 
 def after_thinking(text: str) -> str | None:
@@ -105,15 +109,25 @@ def inside_tag(text: str, tag: str) -> tuple[str | None, bool]:
     >>> inside_tag("<answer>a</answer> or <answer>b</answer>", "answer")
     ('b', True)
     """
+    span = tag_span(text, tag)
+    return (None, False) if span is None else (text[span[0] : span[1]], span[2])
+
+
+def tag_span(text: str, tag: str) -> tuple[int, int, bool] | None:
+    """Where that begins and ends, and whether the tag is closed.
+
+    >>> tag_span("<answer>a</answer>", "answer")
+    (8, 9, True)
+    """
     start, opened, inside = None, None, None
     for mark in _tag_marks(tag).finditer(text):
         if not mark[1]:
             start = opened = mark.end()
         elif start is not None:
-            inside, start = text[start : mark.start()], None
+            inside, start = (start, mark.start(), True), None
     if inside is not None:
-        return inside, True
-    return (None if opened is None else text[opened:]), False
+        return inside
+    return None if opened is None else (opened, len(text), False)
 
 
 @lru_cache(maxsize=64)

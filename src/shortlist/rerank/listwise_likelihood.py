@@ -2,7 +2,8 @@
 
 Source: Zhuang et al. 2024, arXiv 2310.09497 (Setwise), listwise likelihood.
 
-Window 4 and stride 3 are from memory.
+Window 4, stride 2 and 5 passes are how the authors' README runs it: a pass carries two documents to the top, so five
+sort the first ten.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ def build(
     options: Mapping[str, Any] | None = None,
     prompt: str = "setwise",
     window: int = 4,
-    stride: int = 3,
-    passes: int = 1,
+    stride: int = 2,
+    passes: int = 5,
 ) -> Scheduled:
     """model, options: see ``_language_model``. backend: used instead of a model. passes: sweeps over the list."""
     scorer = asking(prompt, Winner(), model, backend, options)

@@ -1,6 +1,8 @@
 """Pointwise logit of one extra token at the first decoder step.
 
 Source: Zhuang et al. 2022, arXiv 2210.10634 (RankT5).
+
+The logit as it is, not normalised over the vocabulary: that would order documents differently.
 """
 
 from __future__ import annotations
@@ -27,4 +29,5 @@ def build(
     label: str = "<extra_id_10>",
 ) -> Scheduled:
     """model, options: see ``_language_model``. backend: used instead of a model. label: the token."""
-    return Scheduled(asking(prompt, RawLogit(label), model, backend, options), Map())
+    given = options if model is None else {"label_values": "logits", **(options or {})}
+    return Scheduled(asking(prompt, RawLogit(label), model, backend, given, opens="Seq2SeqLM"), Map())

@@ -2,7 +2,7 @@
 
 Source: Zhang et al. 2025, arXiv 2505.20046 (Rearank).
 
-The wording of the prompt is ours; the released checkpoint may need its own.
+The prompt is the authors', which their checkpoint Rearank-7B was released with.
 """
 
 from __future__ import annotations

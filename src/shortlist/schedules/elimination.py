@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from ..core.errors import ConfigError
 from ..core.plans import Outcome, Round
@@ -18,13 +19,17 @@ class EliminationTournament:
 
     The winner leaves, its place stays empty, and the tournament is played again, ``k`` times; a match between the same
     documents is remembered, so that a repeat costs only the matches on the winner's way up. The matches of one level
-    are one round. ``size=5`` with 1 or 2 survivors is ListT5 (r=1, r=2). The rest keeps first-stage order. Where the
-    authors put a dummy passage into an empty place, the group here is smaller.
+    are one round. Groups are shown in first-stage order. ``size=5`` with 1 or 2 survivors is ListT5 (r=1, r=2). The
+    rest keeps first-stage order.
+
+    fill: a group with empty places is filled up with the first documents that are not in it and have not won, for
+    models that know only lists of ``size``. They are only seen: unlike the authors' dummies they cannot win there.
     """
 
     size: int = 5
     survivors: int = 1
     k: int = 10
+    fill: bool = False
 
     def __post_init__(self) -> None:
         for name, minimum in (("size", 2), ("survivors", 1), ("k", 1)):
@@ -53,9 +58,10 @@ class EliminationTournament:
         while len(top) < min(self.k, n):
             level = leaves
             while True:
-                matches = [tuple(g) for g in level if len(g) > 1 and frozenset(g) not in played]
-                if matches:
-                    _record(played, matches, (yield Round(tuple(matches), head_first(top, n))))
+                groups = [g for g in level if len(g) > 1 and frozenset(g) not in played]
+                if groups:
+                    matches = tuple(self._shown(g, top, n) for g in groups)
+                    _record(played, groups, matches, (yield Round(matches, head_first(top, n))))
                 ranked = [played[frozenset(g)] if len(g) > 1 else g for g in level]
                 if len(level) == 1:
                     break
@@ -65,12 +71,22 @@ class EliminationTournament:
             leaves = [[i for i in leaf if i != winner] for leaf in leaves]
         return Outcome(head_first(top, n))
 
+    def _shown(self, group: list[int], top: Sequence[int], n: int) -> Group:
+        others = (i for i in range(n) if i not in group and i not in top)
+        added = islice(others, self.size - len(group)) if self.fill else ()
+        return tuple(sorted([*group, *added]))
+
     def _next_level(self, ranked: Sequence[list[int]]) -> list[list[int]]:
         together = self.size // self.survivors
         up = [group[: self.survivors] for group in ranked]
         return [[i for group in up[j : j + together] for i in group] for j in range(0, len(up), together)]
 
 
-def _record(played: dict[frozenset[int], list[int]], matches: Sequence[Group], verdicts: Sequence[Scores]) -> None:
-    for match, scores in zip(matches, verdicts, strict=True):
-        played[frozenset(match)] = by_score(match, scores)
+def _record(
+    played: dict[frozenset[int], list[int]],
+    groups: Sequence[list[int]],
+    matches: Sequence[Group],
+    verdicts: Sequence[Scores],
+) -> None:
+    for group, match, scores in zip(groups, matches, verdicts, strict=True):
+        played[frozenset(group)] = [i for i in by_score(match, scores) if i in group]

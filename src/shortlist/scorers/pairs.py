@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+from ..core.errors import ConfigError
 from ..core.protocols import Capability, Comparable, PairBackend, ScoredGroup
-from ..core.types import Call, Scale, Usage
+from ..core.types import Call, Document, Scale, Usage
 from ._fit import fits, query_repairs, split_for
 from .passages import Aggregate, aggregate, split_all, split_repair
 
@@ -18,14 +20,19 @@ from .passages import Aggregate, aggregate, split_all, split_repair
 class Pairs:
     """Each document alone with the query; long documents are split where the backend can (``split_document``).
 
-    aggregate: how the passages of one document become its score.
+    aggregate: how the passages of one document become its score. titled: ``plain`` puts a blank between title and text;
+    ``tevatron`` also without a title, and has blanks for the hyphens of titles (MS MARCO's sign for none), as RankLLaMA
+    was trained.
     """
 
     backend: PairBackend
     aggregate: Aggregate = "max"
+    titled: Literal["plain", "tevatron"] = "plain"
 
     def __post_init__(self) -> None:
         fits("Pairs", self.backend, Capability.PAIR_SCORES)
+        if self.titled not in ("plain", "tevatron"):
+            raise ConfigError(f"titled={self.titled!r}: expected 'plain' or 'tevatron'")
 
     @property
     def comparable(self) -> Comparable:
@@ -44,7 +51,7 @@ class Pairs:
         pairs: list[tuple[str, str]] = []
         counts: list[int] = []
         for query, candidate in shown:
-            passages, _ = split_all([candidate.document.full_text], split_for(self.backend, query.text))
+            passages, _ = split_all([titled_text(candidate.document, self.titled)], split_for(self.backend, query.text))
             pairs += [(query.text, passage) for passage in passages]
             counts.append(len(passages))
         scores = aggregate(self.backend.pair_scores(pairs) if pairs else [], counts, self.aggregate)
@@ -57,3 +64,15 @@ class Pairs:
             calls.append(Call(tuple(c.id for c in candidates), tuple(scores[start:end]), "", repairs, usage))
             start = end
         return calls
+
+
+def titled_text(document: Document, titled: Literal["plain", "tevatron"] = "plain") -> str:
+    """Title and text as one string.
+
+    >>> titled_text(Document("d", "is a city.", title="Saint-Denis"), "tevatron")
+    'Saint Denis is a city.'
+    """
+    if titled == "plain":
+        return document.full_text
+    title = (document.title or "").replace("-", " ").strip()
+    return f"{title} {document.text}".rstrip()

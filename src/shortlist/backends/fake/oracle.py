@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...core.errors import BackendError
-from ...core.exchange import Completion, Likelihood, Request
+from ...core.exchange import Attended, AttentionMass, Completion, Likelihood, Reading, Request, Views
 from ...core.params import digest
 from ...core.protocols import Capability
 from ...core.types import Scale, Usage
@@ -26,6 +26,12 @@ _ALL = frozenset(
         Capability.PAIR_SCORES,
         Capability.EMBED,
         Capability.TOKEN_STATES,
+        Capability.ATTENTION_ROWS,
+        Capability.FID,
+        Capability.CROSS_ATTENTION,
+        Capability.VIEWS,
+        Capability.EMBED_PROMPTS,
+        Capability.GROUP_SCORES,
     }
 )
 
@@ -81,6 +87,44 @@ class Oracle:
             found.append(Likelihood(score - 1e6, tokens, Usage(1, len(str(request.prompt).split()), tokens)))
         return found
 
+    def attention(self, requests: Sequence[Request], *, rows: Literal["mean", "last"] = "mean") -> list[AttentionMass]:
+        """One token per passage: the first tail looks at it as its relevance says, the others not at all."""
+        found = []
+        for request in requests:
+            if request.group is None or request.parts is None:
+                raise BackendError("a fake backend looks only at prompts in parts that carry their group")
+            query, candidates = request.group
+            looks = tuple([score] for score in self.judge(query.text, [c.document.text for c in candidates]))
+            nothing = tuple([0.0] for _ in candidates)
+            others = (nothing,) * (len(request.parts.tails) - 1)
+            found.append(AttentionMass((looks, *others), Usage(1, len(str(request.prompt).split()))))
+        return found
+
+    def cross_attention(self, asked: Sequence[tuple[Request, str]]) -> list[Attended]:
+        """One layer that looks at each text as its relevance says, and an empty answer."""
+        return [Attended(tuple(scores), 1, Completion(usage=usage)) for scores, usage in self._judged(asked)]
+
+    def views(self, requests: Sequence[Request], tokens: tuple[str, ...]) -> list[Views]:
+        """Every view of a text is its relevance along the first axis, and every anchor is that axis."""
+        import numpy as np
+
+        found = []
+        for scores, usage in self._judged([(request, "") for request in requests]):
+            texts = np.zeros((len(scores), len(tokens), 2))
+            texts[:, :, 0] = np.array(scores)[:, None]
+            found.append(Views(texts, np.tile([1.0, 0.0], (len(tokens), 1)), usage))
+        return found
+
+    def _judged(self, asked: Sequence[tuple[Request, str]]) -> list[tuple[list[float], Usage]]:
+        found = []
+        for request, _ in asked:
+            if request.group is None:
+                raise BackendError("a fake backend answers only requests that carry the group they were rendered from")
+            query, candidates = request.group
+            scores = self.judge(query.text, [c.document.text for c in candidates])
+            found.append((scores, Usage(1, sum(len(text.split()) for text in request.texts))))
+        return found
+
     def pair_scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         return [self.judge(query, [document])[0] for query, document in pairs]
 
@@ -88,6 +132,17 @@ class Oracle:
         import numpy as np
 
         return np.array([self._vector(text, kind) for text in texts], dtype=np.float64).reshape(len(texts), 2)
+
+    def embed_prompts(self, requests: Sequence[Request]) -> Any:
+        return self.embed(["" for _ in requests], kind="query")
+
+    def group_scores(self, groups: Sequence[tuple[str, Sequence[str]]]) -> list[Reading]:
+        return [Reading(tuple(self.judge(query, documents))) for query, documents in groups]
+
+    @property
+    def most(self) -> int | None:
+        """Documents that are read together; no limit."""
+        return None
 
     def token_states(self, texts: Sequence[str], *, kind: Literal["query", "document"]) -> list[Any]:
         return [row.reshape(1, 2) for row in self.embed(texts, kind=kind)]

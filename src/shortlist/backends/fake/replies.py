@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...core.errors import BackendError
-from ...core.exchange import Completion, Request
+from ...core.exchange import Completion, Request, Token
 from ...core.protocols import Readout
 from ...core.types import Candidate, Document, Query
 from .oracle import Oracle
@@ -17,6 +18,7 @@ from .troubles import Kind
 
 _PASSAGE = re.compile(r"^\[(?:\d+|[A-Z])\][ \t]+(.*)$", re.M)
 REFUSAL = "I'm sorry, but I cannot help with that."
+EACH_TOKEN = -0.1  # the log-probability of tokens that the fake backend states none for
 MOST_LOGPROBS = 20  # what hosted services allow; more is refused with 400
 
 
@@ -38,7 +40,11 @@ def passages(prompt: str) -> list[str]:
 
 
 def completion(body: Mapping[str, Any], fake: Oracle, readout: Readout, trouble: Kind | None, usage: bool) -> bytes:
-    """A chat completion, or a plain one when the body has a ``prompt``. Raises Refused."""
+    """A chat completion, or a plain one when the body has a ``prompt``. Raises Refused.
+
+    With ``logprobs`` and a readout that has labels, one token: the likeliest label, among its alternatives. Otherwise
+    text, each token with its log-probability when they are asked for, which ends before the first of ``stop``.
+    """
     chat = "messages" in body
     turns = body.get("messages") if chat else [{"content": body.get("prompt")}]
     if not isinstance(turns, list) or not all(map(_is_turn, turns)):
@@ -47,10 +53,16 @@ def completion(body: Mapping[str, Any], fake: Oracle, readout: Readout, trouble:
     begun = turns[-1]["content"] if chat and turns[-1].get("role") == "assistant" else ""
     wanted = _wanted_logprobs(body, chat)
     said = _said(prompt, fake, readout, bool(wanted))
-    text, reason = _spoiled(said.text.removeprefix(begun), trouble)
-    choice: dict[str, Any] = {"index": 0, "finish_reason": reason, "logprobs": None}
-    if wanted:
-        choice["logprobs"], text = _logprobs(said.labels or {}, wanted, chat)
+    choice: dict[str, Any] = {"index": 0, "finish_reason": "stop", "logprobs": None}
+    if wanted and said.labels is not None:
+        choice["logprobs"], text = _label_logprobs(said.labels, wanted, chat)
+    else:
+        text, choice["finish_reason"] = _spoiled(said.text.removeprefix(begun), trouble)
+        tokens = said.tokens if text == said.text and said.tokens else _tokens(text)
+        text, stopped = _stopped(text, body.get("stop"))
+        choice["finish_reason"] = "stop" if stopped else choice["finish_reason"]
+        if body.get("logprobs"):
+            choice["logprobs"] = _token_logprobs(_until(tokens, len(text)), chat)
     choice |= {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
     reply = {"id": "fake", "object": "chat.completion", "model": body.get("model"), "choices": [choice]}
     if usage:
@@ -86,7 +98,8 @@ def _said(prompt: str, fake: Oracle, readout: Readout, labels: bool) -> Completi
     wanted = readout.labels(len(shown)) if labels else ()
     query = Query("q", prompt.partition("\n")[0])  # fakes judge documents; the query only makes noise differ
     try:
-        return fake.generate([Request(prompt, wanted, group=(query, shown), answer=readout.write)])[0]
+        said = fake.generate([Request(prompt, wanted, group=(query, shown), answer=readout.write)])[0]
+        return said if not wanted or said.labels is not None else replace(said, labels={})
     except BackendError as error:
         raise Refused(500, str(error)) from error
 
@@ -103,7 +116,35 @@ def _wanted_logprobs(body: Mapping[str, Any], chat: bool) -> int:
     return number
 
 
-def _logprobs(labels: Mapping[str, float], most: int, chat: bool) -> tuple[Mapping[str, Any], str]:
+def _tokens(text: str) -> tuple[Token, ...]:
+    """Words with the blanks before them, each as probable as the next."""
+    return tuple(Token(word, EACH_TOKEN) for word in re.findall(r"\s*\S+|\s+$", text))
+
+
+def _stopped(text: str, stop: Any) -> tuple[str, bool]:
+    """The text up to the first stop string, and whether there was one."""
+    listed = [stop] if isinstance(stop, str) else stop or []
+    found = [at for at in map(text.find, listed) if at >= 0]
+    return (text[: min(found)], True) if found else (text, False)
+
+
+def _until(tokens: Sequence[Token], end: int) -> list[Token]:
+    """The tokens of the first ``end`` characters; one that goes beyond them is cut."""
+    kept, at = [], 0
+    for token in tokens:
+        if at < end:
+            kept.append(replace(token, text=token.text[: end - at]))
+        at += len(token.text)
+    return kept
+
+
+def _token_logprobs(tokens: Sequence[Token], chat: bool) -> Mapping[str, Any]:
+    if not chat:
+        return {"tokens": [t.text for t in tokens], "token_logprobs": [t.logprob for t in tokens]}
+    return {"content": [{"token": t.text, "logprob": t.logprob} for t in tokens]}
+
+
+def _label_logprobs(labels: Mapping[str, float], most: int, chat: bool) -> tuple[Mapping[str, Any], str]:
     """The likeliest labels as the first token's alternatives, and the likeliest as the text."""
     top = max(labels.values(), default=0.0)
     total = math.log(math.fsum(math.exp(v - top) for v in labels.values()) or 1.0) + top

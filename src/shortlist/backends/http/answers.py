@@ -8,7 +8,7 @@ from typing import Any
 
 from ...core.exchange import Completion, Request
 from ...core.types import Usage
-from .labels import after, chat_positions, completion_positions, label_logprobs
+from .labels import after, chat_positions, completion_positions, label_logprobs, spoken
 from .refusals import Malformed
 
 _CUT = frozenset({"length", "max_tokens", "model_length"})
@@ -50,8 +50,10 @@ def read_answer(data: Any, request: Request, *, prefix: str, awaited: str) -> Sa
         place = after(positions, awaited)
         labels = {} if place is None else label_logprobs(place.shown, request.labels)
     usage, reported = _usage(data.get("usage"))
-    finished = choice.get("finish_reason") not in _CUT
-    return Said(Completion(prefix + text, labels, finished or bool(request.labels), usage), reasoning, reported)
+    stopped = min((at for at in map(text.find, request.stop) if at >= 0), default=None)  # some servers leave it in
+    finished = choice.get("finish_reason") not in _CUT or bool(request.labels) or stopped is not None
+    tokens = spoken(positions) if request.logprobs and not request.labels else ()
+    return Said(Completion(prefix + text[:stopped], labels, finished, usage, tokens=tokens), reasoning, reported)
 
 
 def _choice(data: Any) -> Mapping[str, Any]:

@@ -11,16 +11,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...core.exchange import Token
+
 _UNSEEN = -9999.0  # what OpenAI writes for a token outside of its list
 _EDGES = " \t\r\n\u2581\u0120\u010a"  # also the marks that SentencePiece and byte-level BPE use for space and line end
 
 
 @dataclass(frozen=True)
 class Position:
-    """One generated token and the likeliest tokens in its place."""
+    """One generated token, its log-probability where it was stated, and the likeliest tokens in its place."""
 
     token: str
     shown: tuple[tuple[str, float], ...]
+    logprob: float | None = None
 
 
 def label_logprobs(shown: Iterable[tuple[str, float]], labels: Sequence[str]) -> dict[str, float]:
@@ -49,6 +52,18 @@ def after(positions: Sequence[Position], prefix: str) -> Position | None:
     return None
 
 
+def spoken(positions: Sequence[Position] | None) -> tuple[Token, ...]:
+    """The generated tokens; none when the server left out the log-probability of any.
+
+    >>> spoken([Position("7", (), -0.5)])
+    (Token(text='7', logprob=-0.5),)
+    """
+    known = [(p.token, p.logprob) for p in positions or ()]
+    if any(value is None or not math.isfinite(value) for _, value in known):
+        return ()
+    return tuple(Token(text, value) for text, value in known if value is not None)
+
+
 def chat_positions(logprobs: Any) -> list[Position] | None:
     """The positions of a chat completion's ``logprobs``; None when there are none."""
     content = logprobs.get("content") if isinstance(logprobs, Mapping) else None
@@ -60,7 +75,7 @@ def chat_positions(logprobs: Any) -> list[Position] | None:
             top = entry.get("top_logprobs")
             listed = [entry, *top] if isinstance(top, list) else [entry]
             pairs = [(e.get("token"), e.get("logprob")) for e in listed if isinstance(e, Mapping)]
-            positions.append(Position(str(entry.get("token") or ""), _pairs(pairs)))
+            positions.append(Position(str(entry.get("token") or ""), _pairs(pairs), _number(entry.get("logprob"))))
     return positions
 
 
@@ -71,17 +86,20 @@ def completion_positions(logprobs: Any) -> list[Position] | None:
     tokens = logprobs["tokens"]
     own, top = _listed(logprobs.get("token_logprobs"), len(tokens)), _listed(logprobs.get("top_logprobs"), len(tokens))
     return [
-        Position(str(token), _pairs([(token, value), *(shown.items() if isinstance(shown, Mapping) else ())]))
+        Position(
+            str(token), _pairs([(token, value), *(shown.items() if isinstance(shown, Mapping) else ())]), _number(value)
+        )
         for token, value, shown in zip(tokens, own, top, strict=True)
     ]
 
 
 def _pairs(found: Iterable[tuple[Any, Any]]) -> tuple[tuple[str, float], ...]:
-    return tuple(
-        (token, float(value))
-        for token, value in found
-        if isinstance(token, str) and isinstance(value, (int, float)) and not isinstance(value, bool)
-    )
+    known = ((token, _number(value)) for token, value in found if isinstance(token, str))
+    return tuple((token, value) for token, value in known if value is not None)
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def _listed(values: Any, n: int) -> list[Any]:

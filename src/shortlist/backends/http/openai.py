@@ -43,14 +43,16 @@ class OpenAICompatible:
 
     top_logprobs: how many tokens the endpoint shows per position; most refuse more than 20 (OpenAI's completions route
     more than 5), so of more labels some are out of sight: absent in ``Completion.labels`` and counted by the
-    readout. 0 says that the endpoint has none, which takes the capability LABEL_LOGITS away. Variants of a label
-    (" A", "A") count by the larger.
+    readout. 0 says that the endpoint has none, which takes the capabilities LABEL_LOGITS and TOKEN_LOGPROBS away.
+    Variants of a label (" A", "A") count by the larger. Generated tokens whose log-probabilities a server does not
+    state are not guessed: ``Completion.tokens`` stays empty, ``counts["token_logprobs_absent"]`` rises.
 
     prefill: how the endpoint continues a text that the answer must begin with. ``message``: a last assistant message
     (llama.cpp, Anthropic's and many gateways); ``continue``: the same with ``continue_final_message`` (vLLM, SGLang);
     ``prefix``: with ``prefix: true`` (Mistral, DeepSeek); ``none``: not at all, then nothing is sent; labels are looked
     up behind the text when the model writes it by itself, and ``counts["prefill_not_sent"]`` says how often. The text
-    of a completion includes its prefill.
+    of a completion includes its prefill. A request's ``stop`` is sent together with one in ``extra``; most services
+    take four strings at most.
 
     raw: where prompts that are one string go, ``completions`` or, as one user message, ``chat``. structured: the form
     of generated answers. extra: fields for every request body; they win over all others.
@@ -104,7 +106,8 @@ class OpenAICompatible:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        return frozenset({Capability.GENERATE} | ({Capability.LABEL_LOGITS} if self.top_logprobs else set()))
+        shown = {Capability.LABEL_LOGITS, Capability.TOKEN_LOGPROBS} if self.top_logprobs else set()
+        return frozenset({Capability.GENERATE} | shown)
 
     @property
     def digest(self) -> str:
@@ -141,7 +144,8 @@ class OpenAICompatible:
             logger.warning("%s: the prefill %r is not sent (prefill='none')", self.model, request.prefill)
         prefix, awaited = (request.prefill, "") if sent else ("", request.prefill)
         body = self._common(request, chat, awaited) | (self._chat(request) if chat else self._plain(request))
-        body |= self.extra
+        stop = [*_listed(self.extra.get("stop")), *body.get("stop", ())]
+        body |= {**self.extra, "stop": list(dict.fromkeys(stop))} if stop else self.extra
 
         def read(data: Any) -> Said:
             return read_answer(data, request, prefix=prefix, awaited=awaited)
@@ -153,6 +157,8 @@ class OpenAICompatible:
             completion = replace(completion, text=completion.text[len(request.prefill) :])  # Mistral repeats it
         if said.reasoning:
             self._link.count("reasoning_separated")
+        if request.logprobs and not request.labels and not completion.tokens:
+            self._link.count("token_logprobs_absent")
         if not said.reported and self._link.count("usage_absent") == 1:
             logger.warning("%s states no token usage; its token counts stay 0", self.base_url)
         usage = replace(completion.usage, seconds=round(answer.seconds, 3))
@@ -175,8 +181,11 @@ class OpenAICompatible:
         body |= {name: value for name, value in optional.items() if value is not None}
         if request.labels:
             body |= {"logprobs": True, "top_logprobs": self.top_logprobs} if chat else {"logprobs": self.top_logprobs}
-        elif self.structured is not None:
-            body |= self.structured.fields()
+            return body
+        body |= self.structured.fields() if self.structured is not None else {}
+        body |= {"stop": list(request.stop)} if request.stop else {}
+        if request.logprobs and self.top_logprobs:
+            body["logprobs"] = True if chat else 1
         return body
 
     def _chat(self, request: Request) -> dict[str, Any]:
@@ -192,3 +201,8 @@ class OpenAICompatible:
 
     def _plain(self, request: Request) -> dict[str, Any]:
         return {"prompt": f"{request.prompt}{request.prefill}"}
+
+
+def _listed(stop: Any) -> list[str]:
+    """A ``stop`` as services take it: one string, or several."""
+    return [stop] if isinstance(stop, str) else [*(stop or ())]

@@ -20,7 +20,8 @@ from ...core.params import digest
 from ...core.protocols import Capability
 from ...core.types import Usage
 from .chat import Chat
-from .decoding import Written, end_tokens, log_probabilities
+from .decoding import Sampling, Written, end_tokens, log_probabilities, total_log_probability
+from .generation import written_answers
 from .labels import LabelIds, Labels
 from .local import Loaded, load_local
 from .passes import Batch, Passes, Row
@@ -72,7 +73,8 @@ class CausalLM:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        return frozenset({Capability.GENERATE, Capability.LABEL_LOGITS, Capability.NLL})
+        text = (Capability.GENERATE, Capability.LABEL_LOGITS, Capability.TOKEN_LOGPROBS)
+        return frozenset({*text, Capability.NLL})
 
     @property
     def digest(self) -> str:
@@ -108,7 +110,7 @@ class CausalLM:
         """Tokens of the request's prompt, for ``Fitted``."""
         return len(self.encode(request))
 
-    def offsets(self, text: str) -> list[tuple[int, int]]:
+    def offsets(self, text: str) -> Sequence[tuple[int, int]]:
         """Where each token of a text begins and ends: the tokenizer for ``Fitted``."""
         return self._texts.offsets(text)
 
@@ -122,13 +124,10 @@ class CausalLM:
 
         Raises InputError for a prompt that does not fit the window, ConfigError for labels that are not one token.
         """
-        asked = [i for i, request in enumerate(requests) if request.labels]
-        written = [i for i, request in enumerate(requests) if not request.labels]
         answers: dict[int, Completion] = {}
-        if asked:
-            answers |= dict(zip(asked, self._label_values([requests[i] for i in asked]), strict=True))
-        if written:
-            answers |= dict(zip(written, self._texts_of([requests[i] for i in written]), strict=True))
+        for labelled, answer in ((True, self._label_values), (False, self._texts_of)):
+            at = [i for i, request in enumerate(requests) if bool(request.labels) is labelled]
+            answers |= dict(zip(at, answer([requests[i] for i in at]), strict=True)) if at else {}
         return [answers[i] for i in range(len(requests))]
 
     def nll(self, asked: Sequence[tuple[Request, str]], *, eos: bool = False) -> list[Likelihood]:
@@ -148,14 +147,12 @@ class CausalLM:
 
         def use(batch: Batch) -> None:
             for b, i in enumerate(batch.rows):
-                n = lengths[i]
-                if n:
-                    logprobs = log_probabilities(self.loaded, batch.logits[b, -n - 1 : -1])
-                    targets = self.loaded.torch.tensor(rows[i].ids[-n:], device=logprobs.device)
-                    values[i] = float(logprobs.gather(-1, targets[:, None]).double().sum())
+                if n := lengths[i]:
+                    values[i] = total_log_probability(self.loaded, batch.logits[b, -n - 1 : -1], rows[i].ids[-n:])
 
         taken = self._passes.run(rows, use, keep=max(lengths, default=0) + 1)
-        usages = self._usages([len(row.ids) for row in rows], lengths, taken, started)
+        prompts = [len(row.ids) - n for row, n in zip(rows, lengths, strict=True)]
+        usages = self._usages(prompts, lengths, taken, started)
         return [Likelihood(*found) for found in zip(values, lengths, usages, strict=True)]
 
     def _label_values(self, requests: Sequence[Request]) -> list[Completion]:
@@ -181,68 +178,26 @@ class CausalLM:
 
         taken = self._passes.run(rows, use)
         usages = self._usages([len(row.ids) for row in rows], [0] * len(rows), taken, started)
-        return [
-            Completion(labels=dict(zip(request.labels, values[i], strict=True)), usage=usages[i])
-            for i, request in enumerate(requests)
-        ]
+        labelled = [dict(zip(r.labels, values[i], strict=True)) for i, r in enumerate(requests)]
+        return [Completion(labels=labels, usage=usage) for labels, usage in zip(labelled, usages, strict=True)]
 
     def _texts_of(self, requests: Sequence[Request]) -> list[Completion]:
         started = time.perf_counter()
-        rows, answers = [], []
+        rows = []
         for request in requests:
             ids = self.encode(request)
             room = request.max_tokens if self.context is None else min(request.max_tokens, self.context - len(ids))
             self._fits(len(ids) + min(1, request.max_tokens))
             rows.append(Row(ids, len(ids) - 1, room))
-            answers.append(self._answer(request, ids, room))
 
-        def use(batch: Batch) -> None:
-            fresh = {i: self._answer(requests[i], rows[i].ids, rows[i].extra) for i in batch.rows}
-            self._write(batch, fresh)
-            for i, answer in fresh.items():  # only now: a batch that ran out of memory begins anew
-                answers[i] = answer
+        sampling = Sampling(self.stop, self.temperature, self.seed, self.retry_temperature)
 
-        taken = self._passes.run(rows, use, cached=True)
-        written = [len(answer.tokens) + answer.finished for answer in answers]
-        usages = self._usages([len(row.ids) for row in rows], written, taken, started)
-        return [
-            Completion(request.prefill + answer.text, finished=answer.finished, usage=usage)
-            for request, answer, usage in zip(requests, answers, usages, strict=True)
-        ]
+        def begin(i: int) -> Written:
+            return sampling.begin(self._texts, self._ends, requests[i], rows[i].ids, rows[i].extra, rows[i].ids)
 
-    def _answer(self, request: Request, ids: list[int], room: int) -> Written:
-        temperature = self.temperature
-        if request.attempt and self.retry_temperature is not None:
-            temperature = max(temperature, self.retry_temperature)
-        seed = f"{self.seed}-{request.attempt}-{digest(ids)}"
-        return Written(self._texts, ids, room, self.stop, self._ends, temperature, seed)
-
-    def _write(self, batch: Batch, answers: Mapping[int, Written]) -> None:
-        """Token by token until every answer is done; rows that are done leave the batch."""
-        torch, logits = self.loaded.torch, batch.logits
-        alive = list(batch.rows)
-        mask, lengths, cache = batch.mask, batch.lengths, batch.cache
-        while True:
-            logprobs = log_probabilities(self.loaded, logits[:, -1])
-            chosen = []
-            for b, i in enumerate(alive):
-                token = 0 if answers[i].done else answers[i].choose(logprobs[b])
-                if not answers[i].done:
-                    answers[i].add(token)
-                chosen.append(token)
-            kept = [b for b, i in enumerate(alive) if not answers[i].done]
-            if not kept:
-                return
-            if len(kept) < len(alive):
-                index = torch.tensor(kept, device=mask.device)
-                cache.batch_select_indices(index)
-                mask, lengths = mask[index], lengths[index]
-                alive = [alive[b] for b in kept]
-            ids = torch.tensor([[chosen[b]] for b in kept], device=mask.device)
-            mask = torch.cat([mask, mask.new_ones(len(alive), 1)], 1)
-            out = self._passes.step(ids, mask, lengths[:, None], cache)
-            self._passes.counts.update(tokens_computed=len(alive), passes=1)
-            logits, cache, lengths = out.logits, out.past_key_values, lengths + 1
+        answers, taken = written_answers(self.loaded, self._passes, rows, begin)
+        usages = self._usages([len(r.ids) for r in rows], [a.spent for a in answers], taken, started)
+        return [a.completion(request, usage) for request, a, usage in zip(requests, answers, usages, strict=True)]
 
     def _encoded(self, request: Request) -> tuple[list[int], list[Piece]]:
         pieces = self._chat.pieces(request)

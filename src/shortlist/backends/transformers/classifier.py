@@ -20,6 +20,7 @@ from ...core.protocols import Capability
 from ...core.types import Scale
 from .batches import Batches
 from .local import Loaded, load_local
+from .pair_texts import PairTexts
 from .passages import split_by_tokens
 from .texts import Texts
 
@@ -107,44 +108,16 @@ class SequenceClassifier:
 
     def split_document(self, text: str, *, query: str = "", overlap: int = 32) -> list[str]:
         """Passages of ``text`` that fit beside ``query``, the whole text when it does."""
-        texts = self._texts
+        texts, pairs = self._pairs.texts, self._pairs
         head, tail = self.document.split("{text}")
-        room = self._room(self._first(query)) - len(texts.plain(head)) - len(texts.plain(tail)) - 1
+        room = pairs.room(pairs.first(query)) - len(texts.plain(head)) - len(texts.plain(tail)) - 1
         return split_by_tokens(text, texts.offsets(text), room, overlap)
-
-    def _first(self, query: str) -> list[int]:
-        texts = self._texts
-        query = self.query.replace("{text}", query)
-        ids = texts.plain(query if self.join == "pair" else f"{query} ")
-        return ids[: self.window * 3 // 4]
-
-    def _room(self, first: list[int]) -> int:
-        """Tokens that are left for the document."""
-        return max(1, self.window - len(first) - self._special)
-
-    @cached_property
-    def _special(self) -> int:
-        texts = self._texts
-        parts = texts.pair_parts[:3] if self.join == "pair" else texts.around
-        return sum(map(len, parts)) + self.append_eos
 
     def _encoded(self, query: str, document: str) -> tuple[list[int], list[int]]:
         """Token ids and their types."""
-        texts, shown = self._texts, self.document.replace("{text}", document)
-        eos = [self.loaded.tokenizer.eos_token_id] if self.append_eos else []
-        if self.join == "pair":
-            first, second = self._first(query), texts.plain(shown)
-            before, between, after, kinds = texts.pair_parts
-        else:
-            first, second = [], texts.plain(f"{self.query.replace('{text}', query)} {shown}")
-            (before, after), between, kinds = texts.around, [], [0, 0]
-        room = self._room(first)
-        if len(second) > room:
-            self.counts["cut"] += 1
-            second = second[:room]
-        ids = [*before, *first, *between, *second, *after, *eos]
-        split = len(before) + len(first) + len(between)
-        return ids, [kinds[0]] * split + [kinds[1]] * (len(ids) - split)
+        ids, types, cut = self._pairs.tokens(query, document)
+        self.counts["cut"] += cut
+        return ids, types
 
     def _logits(self, rows: list[tuple[list[int], list[int]]]) -> list[list[float]]:
         torch, model, device = self.loaded.torch, self.loaded.model, self.loaded.device
@@ -192,8 +165,9 @@ class SequenceClassifier:
         return logits[0] if len(logits) == 1 else logits[1] - logits[0]
 
     @cached_property
-    def _texts(self) -> Texts:
-        return Texts(self.loaded.tokenizer)
+    def _pairs(self) -> PairTexts:
+        eos = self.loaded.tokenizer.eos_token_id if self.append_eos else None
+        return PairTexts(Texts(self.loaded.tokenizer), self.query, self.document, self.join, eos, self.window)
 
     @cached_property
     def _batches(self) -> Batches:

@@ -54,7 +54,7 @@ class Embedder:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        return frozenset({Capability.EMBED})
+        return frozenset({Capability.EMBED, Capability.EMBED_PROMPTS})
 
     @property
     def digest(self) -> str:
@@ -75,6 +75,19 @@ class Embedder:
         """Tokens that are read of one text."""
         limits = [limit for limit in (self.loaded.window, self.max_length) if limit is not None]
         return min(limits, default=2**31)
+
+    @property
+    def context(self) -> int | None:
+        """Tokens that a prompt may take; None when neither model nor ``max_length`` sets a limit."""
+        return None if self.window == 2**31 else self.window
+
+    def measure(self, request: Request) -> int:
+        """Tokens of the request's prompt, for ``Fitted``."""
+        return len(self._texts.encode(self._chat.pieces(request)))
+
+    def offsets(self, text: str) -> Sequence[tuple[int, int]]:
+        """Where each token of a text begins and ends: the tokenizer for ``Fitted``."""
+        return self._texts.offsets(text)
 
     def embed(self, texts: Sequence[str], *, kind: Literal["query", "document"]) -> Any:
         """Unit rows, shape (len(texts), dim), float32."""

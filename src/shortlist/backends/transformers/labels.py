@@ -3,7 +3,7 @@
 Where a label follows a word or a colon it is written with a blank (``Relevant: true``), elsewhere without one (after
 ``[`` or a line end); the other form is taken when only that is one token. Some vocabularies merge the context's end and
 the label into one token (``[A``); when they do so for every label, the question is asked one token earlier, where the
-merged token stands.
+merged token stands. A label that begins with SentencePiece's mark (U+2581) is the piece of that name.
 
 Source: the check that FIRST needs (arXiv 2406.15657); it holds for every label readout. It does not know models.
 """
@@ -17,6 +17,7 @@ from ...core.errors import ConfigError
 from .texts import Piece, Texts
 
 _MOST = 4096
+_MARK = "\u2581"
 _OPENING = "([{<\"'\u00ab\u201c\u2018"
 
 
@@ -70,6 +71,9 @@ class Labels:
         control = self._texts.control_id(label)
         if control is not None:
             return control, 0
+        if label.startswith(_MARK):
+            piece = self._texts.piece_id(label)
+            return None if piece is None else (piece, 0)
         if spaced:
             return self._behind(tail, context, f" {label}") or self._behind(tail, context, label)
         return self._behind(tail, context, label) or self._behind(tail, context, f" {label}")

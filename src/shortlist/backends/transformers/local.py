@@ -7,7 +7,7 @@ devices for one model.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,12 +62,14 @@ def load_local(
     revision: str | None = None,
     trust_remote_code: bool = False,
     num_labels: int | None = None,
+    renamed: Mapping[str, str] | None = None,
 ) -> Loaded:
     """The model for ``task``.
 
     path: a folder in transformers' layout, or a hub name, which is looked up in the cache and then, unless offline, on
     the hub. device: ``auto`` is cuda, else mps, else cpu. dtype: ``auto`` is the checkpoint's own on a GPU and float32
     on the CPU. adapter: a PEFT folder or hub name, merged into the weights. threads: torch's, for the whole process.
+    renamed: patterns in the names of saved weights, and what the model's class calls them.
 
     Raises BackendError when files are missing or do not suit the task, ConfigError for a wrong device or dtype.
     """
@@ -82,7 +84,9 @@ def load_local(
     major, minor = (int(part) for part in transformers.__version__.split(".")[:2])
     key = "dtype" if (major, minor) >= (4, 56) else "torch_dtype"
     options: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
-    sized = {} if num_labels is None else {"num_labels": num_labels}
+    sized: dict[str, Any] = {} if num_labels is None else {"num_labels": num_labels}
+    if renamed is not None and (major, minor) >= (4, 51):
+        sized["key_mapping"] = dict(renamed)
     wanted = exact if exact == "auto" else getattr(torch, exact)
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, **options)

@@ -3,7 +3,9 @@
 A batch stands behind the key/value cache of its shared prefix: [prefix][padding][own tokens]. The mask hides the
 padding and positions count real tokens only, so a row's numbers do not depend on its neighbours. In models with a
 sliding window the mask measures distance over the padding too, so there, beyond the window, only rows of equal length
-share a batch. Models with states other than keys and values (Mamba, linear attention) get no shared prefixes.
+share a batch. So do long rows: without padding and cache there is no mask, and causal attention costs half; what they
+begin with in common is computed once only where that saves more. Models with states other than keys and values (Mamba,
+linear attention) get no shared prefixes.
 
 It does not know prompts or what logits are used for.
 """
@@ -21,8 +23,10 @@ from typing import Any
 from ...core.errors import BackendError
 from .batches import Batches, is_out_of_memory
 from .local import Loaded
-from .prefixes import Node, shared_prefixes
+from .prefixes import Node, rows_of, shared_prefixes, worthwhile
 
+_ALONE = 1024  # tokens from which on a row shares its batch with rows of its length only
+_PAIRS = 4  # a token costs a layer as much as so many pairs of tokens, times its width: 24 d^2 / 4 d, less overhead
 _KNOWN_LAYERS = {"full_attention", "sliding_attention", "chunked_attention"}
 
 
@@ -66,6 +70,9 @@ class Passes:
         root = Node(0, 0, tuple(range(len(rows))))
         if self._share:
             root = shared_prefixes([row.ids[: row.shareable] for row in rows])
+            lengths = [len(row.ids) for row in rows]
+            if not cached and max(lengths, default=0) >= _ALONE:  # a batch that goes on writing has a mask anyway
+                root = worthwhile(root, lengths, _PAIRS * self._loaded.config.hidden_size)
         with self._torch.inference_mode():
             self._visit(root, None, rows, taken, use, keep, cached)
         return taken
@@ -82,7 +89,7 @@ class Passes:
     ) -> None:
         if node.end > node.start:
             cache = self._extended(cache, rows[node.first].ids[: node.end], node.start)
-            for row in _under(node):  # all but the first, which stands for the tokens of this node
+            for row in rows_of(node):  # all but the first, which stands for the tokens of this node
                 if row != node.first:
                     taken[row] += node.end - node.start
                     self.counts["tokens_cached"] += node.end - node.start
@@ -92,12 +99,15 @@ class Passes:
         def work(batch: list[int]) -> None:
             use(self._forward(batch, rows, cache, node.end, keep, cached))
 
-        sizes = [len(rows[i].ids) + rows[i].extra for i in node.rows]
+        alone = [] if cached or node.end else [i for i in node.rows if len(rows[i].ids) >= _ALONE]
+        self.batches.run(alone, [len(rows[i].ids) for i in alone], work, even=True)
+        others = [i for i in node.rows if i not in set(alone)]
+        sizes = [len(rows[i].ids) + rows[i].extra for i in others]
         longest = max(sizes, default=0)
         even = node.end > 0 and self._sliding is not None and longest + 1 >= self._sliding
         if even:
-            sizes = [len(rows[i].ids) for i in node.rows]
-        self.batches.run(node.rows, sizes, work, even=even)
+            sizes = [len(rows[i].ids) for i in others]
+        self.batches.run(others, sizes, work, even=even)
 
     @cached_property
     def _sliding(self) -> int | None:
@@ -166,7 +176,3 @@ class Passes:
 
     def _count(self, computed: int, padding: int) -> None:
         self.counts.update(tokens_computed=computed, tokens_padding=padding, passes=1)
-
-
-def _under(node: Node) -> list[int]:
-    return [*node.rows, *(row for child in node.children for row in _under(child))]

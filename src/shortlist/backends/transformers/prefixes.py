@@ -7,7 +7,7 @@ models; what is saved is counted in tokens.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 Tokens = Sequence[int]
@@ -40,6 +40,35 @@ def shared_prefixes(rows: Sequence[Tokens], *, least: int = 16, worth: int = 64,
     order = sorted(range(len(rows)), key=lambda i: (rows[i], i))
     common = [_common(rows[a], rows[b]) for a, b in pairwise(order)]
     return _node(0, 0, order, common, least, worth, levels)
+
+
+def worthwhile(root: Node, lengths: Sequence[int], token: int) -> Node:
+    """The tree without nodes that cost more than they save.
+
+    A row that stands behind a cache pays for all pairs of its own tokens with all tokens; by itself it would pay for
+    each pair once. lengths: tokens of the rows. token: what computing one more token costs, in pairs.
+
+    >>> tree = shared_prefixes([[1, 2, 3], [1, 2, 4]], least=1, worth=1)
+    >>> len(worthwhile(tree, [3, 3], 100).children), len(worthwhile(tree, [3000, 3000], 100).children)
+    (1, 0)
+    """
+    rows, children = list(root.rows), []
+    for child in root.children:
+        inner = worthwhile(child, lengths, token)
+        held = rows_of(inner)
+        saved = (len(held) - 1) * (inner.end - inner.start) * token
+        extra = sum(lengths[i] * (lengths[i] // 2 - inner.end) for i in inner.rows)
+        if saved >= extra:
+            children.append(inner)
+        else:
+            rows += inner.rows
+            children += [replace(deeper, start=root.end) for deeper in inner.children]
+    return Node(root.start, root.end, tuple(sorted(rows)), tuple(children))
+
+
+def rows_of(node: Node) -> list[int]:
+    """All rows under a node."""
+    return [*node.rows, *(row for child in node.children for row in rows_of(child))]
 
 
 def _node(

@@ -1,8 +1,7 @@
 """An encoder-decoder language model (T5, Flan-T5) in process: text, label log-probabilities, likelihoods.
 
 The prompt goes through the encoder, the prefill begins the decoder; labels are read at the decoder's next step.
-Sources: monoT5 (arXiv 2003.06713), UPR (arXiv 2204.07496). Attention masks are always passed: without them a padded
-batch gives other numbers. It does not know prompts or readouts.
+Sources: monoT5 (arXiv 2003.06713), UPR (arXiv 2204.07496). It does not know prompts or readouts.
 """
 
 from __future__ import annotations
@@ -10,23 +9,22 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from ...core.errors import BackendError, ConfigError, InputError
+from ...core.errors import ConfigError, InputError
 from ...core.exchange import Completion, Likelihood, Request
 from ...core.params import digest
 from ...core.protocols import Capability
 from ...core.types import Usage
-from .batches import Batches
 from .chat import Chat
-from .decoding import Written, end_tokens, log_probabilities
-from .labels import Labels
+from .decoding import Sampling, total_log_probability
+from .encoder_decoder import EncoderDecoder
 from .local import Loaded, load_local
 from .results import shared_seconds
-from .texts import Piece, Texts
+from .texts import Piece
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,8 @@ class Seq2SeqLM:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        return frozenset({Capability.GENERATE, Capability.LABEL_LOGITS, Capability.NLL})
+        text = (Capability.GENERATE, Capability.LABEL_LOGITS, Capability.TOKEN_LOGPROBS)
+        return frozenset({*text, Capability.NLL})
 
     @property
     def digest(self) -> str:
@@ -80,7 +79,7 @@ class Seq2SeqLM:
     @property
     def counts(self) -> Counter[str]:
         """tokens_computed (encoder and decoder), tokens_padding, passes, requests so far."""
-        return Counter(self._counts)
+        return Counter(self._parts.counts)
 
     @property
     def context(self) -> int | None:
@@ -91,8 +90,8 @@ class Seq2SeqLM:
     def encode(self, request: Request) -> list[int]:
         """The tokens that the encoder is given, its end token included; the prefill is the decoder's."""
         pieces = self._chat.pieces(request)[:-1]
-        before, after = self._texts.around
-        ids = [*before, *self._texts.encode(pieces), *after]
+        before, after = self._parts.texts.around
+        ids = [*before, *self._parts.texts.encode(pieces), *after]
         if not ids or (self.context is not None and len(ids) > self.context):
             raise InputError(f"a prompt has {len(ids)} tokens, the encoder takes 1 to {self.context}; shorten passages")
         return ids
@@ -101,13 +100,13 @@ class Seq2SeqLM:
         """Tokens of the request's prompt, for ``Fitted``."""
         return len(self.encode(request))
 
-    def offsets(self, text: str) -> list[tuple[int, int]]:
+    def offsets(self, text: str) -> Sequence[tuple[int, int]]:
         """Where each token of a text begins and ends: the tokenizer for ``Fitted``."""
-        return self._texts.offsets(text)
+        return self._parts.texts.offsets(text)
 
     def check_labels(self, labels: tuple[str, ...], prefill: str = "") -> None:
         """Raise ConfigError unless each label is one token at the begin of the answer, behind ``prefill``."""
-        self._labels.ids([Piece(prefill)], labels)
+        self._parts.labels.ids([Piece(prefill)], labels)
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """One completion per request: labels for requests that name some, text for the others.
@@ -115,175 +114,56 @@ class Seq2SeqLM:
         Raises InputError for a prompt that does not fit, ConfigError for labels that are not one token.
         """
         started = time.perf_counter()
-        prompts, starts = [self.encode(r) for r in requests], [self._start(r) for r in requests]
-        answers: list[Completion] = [Completion()] * len(requests)
-
-        def work(batch: list[int]) -> None:
-            for i, completion in zip(
-                batch, self._answers([requests[i] for i in batch], batch, prompts, starts), strict=True
-            ):
-                answers[i] = completion
-
-        kinds = {(bool(r.labels), tuple(start)) for r, start in zip(requests, starts, strict=True)}
-        for kind in sorted(kinds):  # a batch has one decoder prefix, so that the decoder needs no padding
-            jobs = [i for i, r in enumerate(requests) if (bool(r.labels), tuple(starts[i])) == kind]
-            sizes = [len(prompts[i]) + (0 if kind[0] else requests[i].max_tokens) for i in jobs]
-            self._batches.run(jobs, sizes, work)
-        self._counts["requests"] += len(requests)
-        spent = [len(p) + a.usage.completion_tokens for p, a in zip(prompts, answers, strict=True)]
+        prompts = [self.encode(r) for r in requests]
+        sizes = [len(prompt) for prompt in prompts]
+        answers = self._parts.completions(
+            requests, sizes, prompts, lambda batch: self._parts.encoded([prompts[i] for i in batch])
+        )
+        spent = [size + a.usage.completion_tokens for size, a in zip(sizes, answers, strict=True)]
         seconds = shared_seconds(time.perf_counter() - started, spent)
         return [
-            Completion(a.text, a.labels, a.finished, Usage(1, len(p), a.usage.completion_tokens, 0, s))
-            for a, p, s in zip(answers, prompts, seconds, strict=True)
+            replace(a, usage=Usage(1, size, a.usage.completion_tokens, 0, s))
+            for a, size, s in zip(answers, sizes, seconds, strict=True)
         ]
 
     def nll(self, asked: Sequence[tuple[Request, str]], *, eos: bool = False) -> list[Likelihood]:
         """The log-likelihood of each continuation in the decoder, behind its prefill; with ``eos`` ended there."""
         started = time.perf_counter()
-        prompts, starts = [self.encode(r) for r, _ in asked], [self._start(r) for r, _ in asked]
+        parts = self._parts
+        prompts, starts = [self.encode(r) for r, _ in asked], [parts.start(r.prefill) for r, _ in asked]
         added = [self._continued(request, text, eos) for request, text in asked]
         values = [0.0] * len(asked)
-        torch, device = self.loaded.torch, self.loaded.device
 
         def work(batch: list[int]) -> None:
-            rows = [[*starts[i], *added[i]][:-1] if added[i] else starts[i] for i in batch]
-            ids, _ = self._padded(rows)
-            states, mask = self._encoded_states([prompts[i] for i in batch])
-            logits = self._step(states, mask, ids, None).logits
+            ids, _ = parts.padded([[*starts[i], *added[i]][:-1] if added[i] else starts[i] for i in batch])
+            states, mask = parts.encoded([prompts[i] for i in batch])
+            logits = parts.step(states, mask, ids, None).logits
             for b, i in enumerate(batch):
                 if added[i]:
                     first = len(starts[i]) - 1
-                    logprobs = log_probabilities(self.loaded, logits[b, first : first + len(added[i])])
-                    targets = torch.tensor(added[i], device=device)
-                    values[i] = float(logprobs.gather(-1, targets[:, None]).double().sum())
+                    values[i] = total_log_probability(self.loaded, logits[b, first : first + len(added[i])], added[i])
 
         sizes = [len(p) + len(s) + len(a) for p, s, a in zip(prompts, starts, added, strict=True)]
-        with torch.inference_mode():
-            self._batches.run(range(len(asked)), sizes, work)
+        with self.loaded.torch.inference_mode():
+            parts.batches.run(range(len(asked)), sizes, work)
         seconds = shared_seconds(time.perf_counter() - started, sizes)
-        self._counts["requests"] += len(asked)
+        parts.counts["requests"] += len(asked)
         return [
             Likelihood(value, len(a), Usage(1, len(p), len(a), 0, s))
             for value, p, a, s in zip(values, prompts, added, seconds, strict=True)
         ]
 
-    def _answers(
-        self,
-        requests: Sequence[Request],
-        batch: Sequence[int],
-        prompts: Sequence[list[int]],
-        starts: Sequence[list[int]],
-    ) -> list[Completion]:
-        torch = self.loaded.torch
-        with torch.inference_mode():
-            states, mask = self._encoded_states([prompts[i] for i in batch])
-            begun = torch.tensor([starts[i] for i in batch], device=self.loaded.device)
-            if requests[0].labels:
-                last = self._step(states, mask, begun, None).logits[:, -1]
-                logprobs = log_probabilities(self.loaded, last)
-                values = logprobs if self.label_values == "log_probabilities" else last.float()
-                return [self._labelled(request, row) for request, row in zip(requests, values, strict=True)]
-            answers = [self._answer(r, prompts[i], starts[i]) for r, i in zip(requests, batch, strict=True)]
-            self._write(answers, states, mask, begun)
-        return [
-            Completion(r.prefill + a.text, None, a.finished, Usage(1, 0, len(a.tokens) + a.finished))
-            for r, a in zip(requests, answers, strict=True)
-        ]
-
-    def _labelled(self, request: Request, values: Any) -> Completion:
-        ids = self._labels.ids([Piece(request.prefill)], request.labels).ids
-        return Completion(labels={label: float(values[i]) for label, i in zip(request.labels, ids, strict=True)})
-
-    def _answer(self, request: Request, prompt: list[int], start: list[int]) -> Written:
-        temperature = self.temperature
-        if request.attempt and self.retry_temperature is not None:
-            temperature = max(temperature, self.retry_temperature)
-        seed = f"{self.seed}-{request.attempt}-{digest([prompt, start])}"
-        return Written(self._texts, start, request.max_tokens, self.stop, self._ends, temperature, seed)
-
-    def _write(self, answers: Sequence[Written], states: Any, mask: Any, ids: Any) -> None:
-        """Token by token until every answer is done; rows that are done leave the batch."""
-        torch = self.loaded.torch
-        alive = [answer for answer in answers if not answer.done]
-        if len(alive) < len(answers):
-            kept = torch.tensor([b for b, a in enumerate(answers) if not a.done], device=ids.device)
-            states, mask, ids = states[kept], mask[kept], ids[kept]
-        cache: Any = self._empty_cache()
-        while alive:
-            out = self._step(states, mask, ids, cache)
-            cache, logprobs = out.past_key_values, log_probabilities(self.loaded, out.logits[:, -1])
-            chosen = [answer.choose(row) for answer, row in zip(alive, logprobs, strict=True)]
-            for answer, token in zip(alive, chosen, strict=True):
-                answer.add(token)
-            left = [b for b, answer in enumerate(alive) if not answer.done]
-            ids = torch.tensor([[chosen[b]] for b in left], device=mask.device)
-            if left and len(left) < len(alive):
-                index = torch.tensor(left, device=mask.device)
-                cache.batch_select_indices(index)
-                states, mask = states[index], mask[index]
-            alive = [alive[b] for b in left]
-
-    def _empty_cache(self) -> Any:
-        from transformers import DynamicCache, EncoderDecoderCache
-
-        return EncoderDecoderCache(DynamicCache(), DynamicCache())
-
-    def _encoded_states(self, rows: Sequence[list[int]]) -> tuple[Any, Any]:
-        ids, mask = self._padded(rows)
-        states = self.loaded.model.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
-        self._counts.update(tokens_computed=int(mask.sum()), tokens_padding=int((1 - mask).sum()))
-        return states, mask
-
-    def _padded(self, rows: Sequence[list[int]]) -> tuple[Any, Any]:
-        """Right-padded ids and mask, (rows, longest)."""
-        torch = self.loaded.torch
-        ids = torch.full((len(rows), max(map(len, rows))), self.loaded.tokenizer.pad_token_id or 0)
-        mask = torch.zeros_like(ids)
-        for b, row in enumerate(rows):
-            ids[b, : len(row)] = torch.tensor(row)
-            mask[b, : len(row)] = 1
-        return ids.to(self.loaded.device), mask.to(self.loaded.device)
-
-    def _step(self, states: Any, mask: Any, ids: Any, cache: Any) -> Any:
-        self._counts.update(tokens_computed=ids.numel(), passes=1)
-        return self.loaded.model(
-            encoder_outputs=(states,), attention_mask=mask, decoder_input_ids=ids, past_key_values=cache,
-            use_cache=cache is not None,
-        )  # fmt: skip
-
-    def _start(self, request: Request) -> list[int]:
-        """The decoder's first tokens: its start token and the prefill."""
-        start = self.loaded.model.config.decoder_start_token_id
-        if start is None:
-            raise BackendError(f"{self.path}: config.json names no decoder_start_token_id")
-        return [int(start), *self._texts.encode([Piece(request.prefill)])]
-
     def _continued(self, request: Request, text: str, eos: bool) -> list[int]:
-        prefill = Piece(request.prefill)
-        begun, whole = self._texts.encode([prefill]), self._texts.encode([prefill, Piece(text, plain=True)])
-        ids = whole[len(begun) :] if whole[: len(begun)] == begun else self._texts.plain(text)
-        return [*ids, min(self._ends)] if eos else ids
+        texts, prefill = self._parts.texts, Piece(request.prefill)
+        begun, whole = texts.encode([prefill]), texts.encode([prefill, Piece(text, plain=True)])
+        ids = whole[len(begun) :] if whole[: len(begun)] == begun else texts.plain(text)
+        return [*ids, min(self._parts.ends)] if eos else ids
 
     @cached_property
-    def _counts(self) -> Counter[str]:
-        return Counter()
-
-    @cached_property
-    def _texts(self) -> Texts:
-        return Texts(self.loaded.tokenizer)
+    def _parts(self) -> EncoderDecoder:
+        sampling = Sampling(self.stop, self.temperature, self.seed, self.retry_temperature)
+        return EncoderDecoder(self.loaded, self.batch_tokens, sampling, self.label_values)
 
     @cached_property
     def _chat(self) -> Chat:
-        return Chat(self._texts.tokenizer)
-
-    @cached_property
-    def _labels(self) -> Labels:
-        return Labels(self._texts)
-
-    @cached_property
-    def _batches(self) -> Batches:
-        return Batches(self.loaded.torch, self.batch_tokens)
-
-    @cached_property
-    def _ends(self) -> frozenset[int]:
-        return end_tokens(self.loaded)
+        return Chat(self._parts.texts.tokenizer)

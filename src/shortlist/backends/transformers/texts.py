@@ -10,13 +10,13 @@ It needs a tokenizer of the tokenizers library and does not know chats or models
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from ...core.errors import BackendError
+from .words import Words, any_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class Texts:
         self.tokenizer = tokenizer
         self._parsing, self._splitting = _copy(tokenizer), _copy(tokenizer)
         self._splitting.encode_special_tokens = True
+        self._words = Words.of(self._splitting)
         template = str(tokenizer.chat_template or "")
         self._control = {
             added.content: (number, added.lstrip, added.rstrip)
@@ -43,8 +44,7 @@ class Texts:
             if added.special or (added.content in template and not added.content.isspace())
         }
         self._control_ids = frozenset(number for number, _, _ in self._control.values())
-        longest_first = sorted(self._control, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        self._pattern = any_of(self._control)
 
     @cached_property
     def around(self) -> tuple[list[int], list[int]]:
@@ -68,6 +68,11 @@ class Texts:
         """The id of a control token, or of any other added token, by its text."""
         return self._control[text][0] if text in self._control else None
 
+    def piece_id(self, piece: str) -> int | None:
+        """The id of an entry of the vocabulary by its own name."""
+        found: int | None = self._parsing.token_to_id(piece)
+        return found
+
     def ends_with_control(self, piece: Piece) -> bool:
         """Whether the last token of the piece is a control token."""
         return not piece.plain and piece.text.endswith(tuple(self._control))
@@ -75,22 +80,24 @@ class Texts:
     def plain(self, text: str) -> list[int]:
         """Tokens of a text in which nothing is a control token."""
         text = _whole(text)
-        ids: list[int] = self._splitting.encode(text, add_special_tokens=False).ids
+        ids = self._ids(text, split=True)
         if self._control_ids.isdisjoint(ids):
             return ids
-        return [i for part in self._cut(text) for i in self._splitting.encode(part, add_special_tokens=False).ids]
+        return [i for part in self._cut(text) for i in self._ids(part, split=True)]
 
-    def offsets(self, text: str) -> list[tuple[int, int]]:
+    def offsets(self, text: str) -> Sequence[tuple[int, int]]:
         """Where each token of a plain text begins and ends, in characters: for counting and cutting."""
-        found: list[tuple[int, int]] = self._splitting.encode(_whole(text), add_special_tokens=False).offsets
+        text = _whole(text)
+        known = self._words.offsets(text) if self._words else None
+        if known is not None:
+            return known
+        found: list[tuple[int, int]] = self._splitting.encode(text, add_special_tokens=False).offsets
         return found
 
     def encode(self, pieces: Sequence[Piece]) -> list[int]:
         """Tokens of a prompt, without BOS or EOS beyond what the pieces say."""
         if not any(piece.plain and self._pattern.search(piece.text) for piece in pieces):
-            text = _whole("".join(piece.text for piece in pieces))
-            whole: list[int] = self._parsing.encode(text, add_special_tokens=False).ids
-            return whole
+            return self._ids(_whole("".join(piece.text for piece in pieces)), split=False)
         ids: list[int] = []
         run, eat = "", False
         for part, control in self._split(pieces):
@@ -108,6 +115,15 @@ class Texts:
         """Text of tokens, without the special ones."""
         text: str = self._parsing.decode(list(ids), skip_special_tokens=True)
         return text
+
+    def _ids(self, text: str, *, split: bool) -> list[int]:
+        """Tokens of a text; control tokens are split or recognised."""
+        known = self._words.ids(text, split=split) if self._words else None
+        if known is not None:
+            return known
+        tokenizer = self._splitting if split else self._parsing
+        ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
 
     def _split(self, pieces: Sequence[Piece]) -> list[tuple[str, str | None]]:
         """(text, None) for text and (text, control token) for the control tokens of pieces that are not plain."""

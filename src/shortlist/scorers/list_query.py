@@ -1,0 +1,66 @@
+"""Cosine of every document with one vector for the query *and* the first documents of the list (pseudo-relevance
+feedback inside the encoder).
+
+Source: Liu et al. 2025, arXiv 2510.22733 (E2Rank). Checked against the authors' ``EvalModel`` (tests/language_models).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..core.errors import ConfigError
+from ..core.protocols import Capability, Comparable, Prompt, PromptEmbedBackend, ScoredGroup
+from ..core.types import Call, Scale, Usage
+from ._fit import fits, split_for
+from .passages import Aggregate, aggregate, split_all, split_repair
+
+
+@dataclass(frozen=True)
+class ListQuery:
+    """The vector of a prompt that shows the query and the first ``shown`` documents takes the query's place.
+
+    All documents of the group are scored, also those that the prompt does not show; equal texts are encoded once per
+    call. The scores depend on the documents shown, so they are not comparable between groups.
+    """
+
+    prompt: Prompt
+    backend: PromptEmbedBackend
+    shown: int = 20
+    aggregate: Aggregate = "max"
+
+    def __post_init__(self) -> None:
+        fits("ListQuery", self.backend, Capability.EMBED)
+        fits("ListQuery", self.backend, Capability.EMBED_PROMPTS)
+        if self.shown < 1:
+            raise ConfigError(f"shown={self.shown}: expected 1 or more")
+
+    @property
+    def comparable(self) -> Comparable:
+        return "within"
+
+    @property
+    def max_group(self) -> int | None:
+        return None
+
+    @property
+    def scale(self) -> Scale:
+        return Scale.COSINE
+
+    def score(self, groups: Sequence[ScoredGroup]) -> Sequence[Call]:
+        asked = [self.prompt.render(query, candidates[: self.shown], labels=()) for query, candidates in groups]
+        queries = self.backend.embed_prompts(asked)
+        texts = [c.document.full_text for _, candidates in groups for c in candidates]
+        passages, counts = split_all(texts, split_for(self.backend, ""))
+        distinct = list(dict.fromkeys(passages))
+        rows = dict(zip(distinct, self.backend.embed(distinct, kind="document"), strict=True)) if distinct else {}
+        calls, document, passage = [], 0, 0
+        for (_, candidates), request, vector in zip(groups, asked, queries, strict=True):
+            sizes = counts[document : document + len(candidates)]
+            similar = [float(vector @ rows[text]) for text in passages[passage : passage + sum(sizes)]]
+            split = [r for size in sizes for r in split_repair(size)]
+            scores = tuple(aggregate(similar, sizes, self.aggregate))
+            repairs = (*request.repairs, *split)
+            calls.append(Call(tuple(c.id for c in candidates), scores, "", repairs, Usage(calls=1 + len(similar))))
+            document, passage = document + len(candidates), passage + sum(sizes)
+        return calls
