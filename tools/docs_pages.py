@@ -25,6 +25,15 @@ MARKER = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.M)
 FILLED = re.compile(r"^(<!-- generated: ([\w-]+) -->)\n.*?^(<!-- end -->)$", re.M | re.S)
 WIDTH = "100"  # of the help texts
 PARADIGMS = ("pointwise", "pairwise", "setwise", "listwise", "attention", "reasoning", "chains")
+_TITLES = {
+    "pointwise": "pointwise",
+    "pairwise": "pairwise",
+    "setwise": "setwise",
+    "listwise": "listwise",
+    "attention": "lists read by attention, vectors or a head",
+    "reasoning": "reasoning",
+    "chains": "cascades, fallbacks, services",
+}
 THOUGHTS = 512  # tokens of an answer from which on a method is one that reasons
 
 
@@ -68,6 +77,20 @@ def _paradigm(said: str, built: Any) -> str:
         return said
     reads = written and template.answer in ("permutation", "labels", "pick")
     return "listwise" if reads else "attention"
+
+
+def families() -> str:
+    """The registered methods by kind, each kind with its page: the short table of the README."""
+    from shortlist.check.table import method_rows
+
+    rows = {row.name: row for row in method_rows()}
+    lines = []
+    for page, names in paradigms().items():
+        calls = sorted({int(cell) for name in names if (cell := rows[name].cells()[3]).isdecimal()})
+        span = "-" if not calls else f"{calls[0]:,}" if len(calls) == 1 else f"{calls[0]:,} to {calls[-1]:,}"
+        shown = ", ".join(f"`{name}`" for name in names)
+        lines.append((f"[{_TITLES[page]}](docs/methods/{page}.md)", shown, span))
+    return table(("kind", "methods", "calls"), lines)
 
 
 def methods_of(page: str) -> str:
@@ -212,6 +235,7 @@ def _first_paragraph(module: object) -> str:
 
 GENERATED: dict[str, Callable[[], str]] = {
     "methods": methods,
+    "families": families,
     "choose": choose,
     **{f"methods-{page}": partial(methods_of, page) for page in PARADIGMS},
     "commands": commands,

@@ -56,7 +56,7 @@ def test_render_with_signals_instruction_and_context(capsys: pytest.CaptureFixtu
     )
     assert "<Instruct>: be strict\n" in capsys.readouterr().out
     assert main(["prompt", "render", "upr", "--query", "why?", "--passage", "t"]) == 0
-    assert "--- likelihood of\nwhy?\n" in capsys.readouterr().out
+    assert "--- likelihood of\nQuestion: why?\n" in capsys.readouterr().out
     assert main(["prompt", "render", "monot5", "--query", "q", "--passage", "word " * 99, "--context", "60"]) == 0
     assert "--- passage_cut: passage-1: " in capsys.readouterr().out
 

@@ -151,13 +151,13 @@ def test_a_packed_file_is_unpacked_once_until_it_changes(tmp_path: Path) -> None
 def test_read_only_folders_fall_back_to_the_users_cache(
     tmp_path: Path, indexed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SHORTLIST_CACHE", str(tmp_path / "home"))
     monkeypatch.setattr("os.access", lambda *_: False)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "c.jsonl").write_text("\n".join(LINES), encoding="utf-8")
     _check(Collection(tmp_path / "data" / "c.jsonl"))
     assert [p.name for p in (tmp_path / "data").iterdir()] == ["c.jsonl"]
-    assert list((tmp_path / "home" / "shortlist" / "collections").glob("c-*.offsets"))
+    assert list((tmp_path / "home" / "collections").glob("c-*.offsets"))
 
 
 def test_a_file_that_changes_under_us_is_an_error(tmp_path: Path) -> None:

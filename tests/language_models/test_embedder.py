@@ -14,6 +14,7 @@ from shortlist.core.exchange import Message, Request
 from shortlist.core.protocols import Capability
 from shortlist.core.types import Candidate, Document, Query
 from shortlist.scorers.cosine import Cosine
+from shortlist.scorers.late import LateInteraction
 
 TEXTS = ["flea", "how long do fleas live? A flea lives a hundred days.", "the cost of concrete floors is low " * 4]
 
@@ -68,7 +69,7 @@ def test_long_texts_are_cut_before_the_end_token_or_split(decoders: dict[str, Pa
 
 def test_it_serves_the_cosine_scorer(decoders: dict[str, Path]) -> None:
     backend = Embedder(decoders["llama"])
-    assert backend.capabilities == {Capability.EMBED, Capability.EMBED_PROMPTS}
+    assert backend.capabilities == {Capability.EMBED, Capability.EMBED_PROMPTS, Capability.TOKEN_STATES}
     candidates = [Candidate(Document(str(i), text)) for i, text in enumerate(TEXTS)]
     call = Cosine(backend).score([(Query("q", TEXTS[1]), candidates)])[0]
     assert call.scores[1] == pytest.approx(1.0, abs=1e-5)
@@ -78,3 +79,18 @@ def test_it_serves_the_cosine_scorer(decoders: dict[str, Path]) -> None:
 def test_a_text_without_tokens_is_refused(decoders: dict[str, Path]) -> None:
     with pytest.raises(InputError, match="no tokens"):
         Embedder(decoders["llama"]).embed(["flea", ""], kind="document")
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen3"])
+def test_token_states_are_the_models_and_serve_late_interaction(decoders: dict[str, Path], family: str) -> None:
+    backend = Embedder(decoders[family])
+    torch, tokenizer = backend.loaded.torch, backend.loaded.tokenizer
+    for text, states in zip(TEXTS, backend.token_states(TEXTS, kind="document"), strict=True):
+        ids = tokenizer(text)["input_ids"]
+        with torch.no_grad():
+            expected = backend.loaded.model(input_ids=torch.tensor([ids])).last_hidden_state[0].numpy()
+        assert states.shape == expected.shape == (len(ids), 32)
+        assert np.abs(states - expected).max() < 1e-5
+    scorer = LateInteraction(backend, first_stage=0.0)
+    (call,) = scorer.score([(Query("q", TEXTS[0]), [Candidate(Document(str(i), t)) for i, t in enumerate(TEXTS)])])
+    assert call.scores[0] == max(call.scores)

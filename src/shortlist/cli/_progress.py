@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
+
+
+class Bar(Protocol):
+    """Takes how many are done, and of how many when that was not known before."""
+
+    def __call__(self, done: int, total: int | None = None, /) -> None: ...
 
 
 @contextmanager
-def progress_bar(what: str, total: int | None, *, quiet: bool = False) -> Iterator[Callable[[int], None]]:
+def progress_bar(what: str, total: int | None, *, quiet: bool = False) -> Iterator[Bar]:
     """Gives a function that takes the number of queries that are done. Drawn on standard error, when that is a
     terminal and ``quiet`` is off."""
     if quiet or not sys.stderr.isatty():
-        yield lambda done: None
+        yield lambda done, total=None: None
         return
     from rich.console import Console
     from rich.progress import (
@@ -34,4 +41,4 @@ def progress_bar(what: str, total: int | None, *, quiet: bool = False) -> Iterat
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(what, total=total)
-        yield lambda done: bar.update(task, completed=done)
+        yield lambda done, known=None: bar.update(task, completed=done, total=known or total)

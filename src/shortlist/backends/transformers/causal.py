@@ -39,7 +39,8 @@ class CausalLM:
     retry_temperature: the least temperature when a malformed answer is asked for again (attempt > 0); None repeats.
     label_values: what a completion's labels hold; ``logits`` are not normalised over the vocabulary. chat_template:
     instead of the tokenizer's own; template_options: its variables (``{"enable_thinking": False}``).
-    share_prefixes: compute the tokens with which several requests of a call begin once; off, each computes its own.
+    share_prefixes: compute the tokens with which several requests of a call begin once (those of long prompts only
+    where that is less work, see ``passes``); off, each computes its own.
 
     ``counts``: tokens_computed, tokens_cached, tokens_padding, passes, requests.
     """

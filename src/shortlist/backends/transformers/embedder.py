@@ -1,4 +1,4 @@
-"""Text vectors from the last token of a language model (E2Rank, Qwen3-Embedding, E5-Mistral).
+"""Text vectors from the last token of a language model (E2Rank, Qwen3-Embedding, E5-Mistral), and its token states.
 
 Sources: Wang et al. 2024 (arXiv 2401.00368: last-token pooling), E2Rank (arXiv 2510.22733: the vector of a listwise
 prompt stands for the query). Mean-pooled and BERT-like encoders are served by ``backends.embedded``.
@@ -7,7 +7,7 @@ prompt stands for the query). Mean-pooled and BERT-like encoders are served by `
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -54,7 +54,7 @@ class Embedder:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        return frozenset({Capability.EMBED, Capability.EMBED_PROMPTS})
+        return frozenset({Capability.EMBED, Capability.EMBED_PROMPTS, Capability.TOKEN_STATES})
 
     @property
     def digest(self) -> str:
@@ -91,6 +91,15 @@ class Embedder:
 
     def embed(self, texts: Sequence[str], *, kind: Literal["query", "document"]) -> Any:
         """Unit rows, shape (len(texts), dim), float32."""
+        return self._pooled(self._encoded(texts, kind))
+
+    def token_states(self, texts: Sequence[str], *, kind: Literal["query", "document"]) -> list[Any]:
+        """Per text an array (tokens, dim) of float32: the last layer's states, not normalised, special tokens
+        included."""
+        return self._read(self._encoded(texts, kind), lambda states, length: states[:length])
+
+    def _encoded(self, texts: Sequence[str], kind: str) -> list[list[int]]:
+        """The tokens of each text with its prefix and end, cut to the window."""
         prefix = self.query_prefix if kind == "query" else self.document_prefix
         before, after = self._texts.around
         last = [*self._texts.encode([Piece(self.end)]), *after]
@@ -101,7 +110,7 @@ class Embedder:
             if len(ids) > room:
                 self.counts["cut"] += 1
             rows.append([*ids[:room], *last])
-        return self._pooled(rows)
+        return rows
 
     def embed_prompts(self, requests: Sequence[Request]) -> Any:
         """Unit rows of rendered prompts (prefill included), read at their last token, as ``embed`` gives them."""
@@ -118,12 +127,19 @@ class Embedder:
         return split_by_tokens(text, self._texts.offsets(text), room, overlap)
 
     def _pooled(self, rows: list[list[int]]) -> Any:
+        """The state of each row's last token, scaled to length 1."""
         import numpy as np
 
+        found = self._read(rows, lambda states, length: states[length - 1])
+        vectors = np.stack(found) if found else np.zeros((0, self.loaded.config.hidden_size), np.float32)
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+    def _read(self, rows: list[list[int]], take: Callable[[Any, int], Any]) -> list[Any]:
+        """What ``take`` keeps of each row's states (width, dim), given its length, as float32 arrays."""
         torch, model, device = self.loaded.torch, self.loaded.model, self.loaded.device
         if any(not row for row in rows):
             raise InputError("a text has no tokens; give text, or an end token with end=...")
-        vectors = np.zeros((len(rows), self.loaded.config.hidden_size), np.float32)
+        found: list[Any] = [None] * len(rows)
 
         def work(batch: list[int]) -> None:
             width = max(len(rows[i]) for i in batch)
@@ -134,14 +150,14 @@ class Embedder:
                 mask[b, : len(rows[i])] = 1
             with torch.inference_mode():
                 states = model(input_ids=ids.to(device), attention_mask=mask.to(device)).last_hidden_state
-                last = states[torch.arange(len(batch)), mask.sum(1) - 1].float()
-                vectors[batch] = torch.nn.functional.normalize(last, dim=-1).cpu().numpy()
+                for b, i in enumerate(batch):
+                    found[i] = take(states[b], len(rows[i])).float().cpu().numpy().copy()
 
         self._batches.run(range(len(rows)), [len(row) for row in rows], work)
         self.counts.update(texts=len(rows), tokens_computed=sum(map(len, rows)))
-        if np.isnan(vectors).any():
+        if any(bool((kept != kept).any()) for kept in found):  # NaN is the one number that is not itself
             raise ScoreError(f"{self.path} returned NaN; load it with dtype='bfloat16' or 'float32'")
-        return vectors
+        return found
 
     @cached_property
     def _texts(self) -> Texts:

@@ -47,7 +47,8 @@ class Words:
         self._numbers = {token.content: number for number, token in added.items()}
         self._special = {token.content for token in added.values() if token.special}
         # the library looks for those that are not normalised first, then between them for the others
-        self._added = [any_of([t.content for t in added.values() if t.normalized is kind]) for kind in (False, True)]
+        kinds = [[t.content for t in added.values() if t.normalized is kind] for kind in (False, True)]
+        self._added = [any_of(contents) for contents in kinds if contents]
         self._offsets_known = offsets_known
 
     @classmethod
@@ -85,11 +86,16 @@ class Words:
             return None
         return _Spans(self._cut(text), self._ids, self._spans)
 
-    def _parts(self, text: str, split: bool) -> Iterator[tuple[str, bool]]:
+    def _parts(self, text: str, split: bool) -> list[tuple[str, bool]]:
         """The text between added tokens, and these tokens (True)."""
-        first, second = self._added
-        for part, added in self._between(text, first, split):
-            yield from ((part, True),) if added else self._between(part, second, split)
+        parts = [(text, False)]
+        for pattern in self._added:
+            parts = [
+                piece
+                for part, added in parts
+                for piece in ([(part, True)] if added else self._between(part, pattern, split))
+            ]
+        return parts
 
     def _between(self, text: str, pattern: re.Pattern[str], split: bool) -> Iterator[tuple[str, bool]]:
         start = 0

@@ -1,0 +1,105 @@
+"""What ``train`` and ``distil`` share: changes to a recipe, and what is said when it has been carried out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+import tomllib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import ConfigError
+from ._progress import progress_bar
+
+if TYPE_CHECKING:
+    from ..train.recipe import Recipe
+    from ..train.run import Result
+
+EXIT_REJECTED = 4
+
+
+def add_training(parser: argparse.ArgumentParser) -> None:
+    """What changes a recipe, where the model goes, and how it is measured."""
+    add = parser.add_argument
+    add("-o", "--output", required=True, metavar="FOLDER", help="the model, with its records in FOLDER/training")
+    add("--base", metavar="MODEL", help="base model: a folder, a hub name, or all-MiniLM-L6-v2 (shipped)")
+    add("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes",
+        help="an entry of the recipe, such as settings.epochs=3 or student.max_length=128")  # fmt: skip
+    add("--held-out", action="append", default=[], metavar="FOLDER",
+        help="BEIR folder for the evaluation gate; its queries are left out of training")  # fmt: skip
+    add("--baseline", metavar="METHOD", help="what the gate compares with (default first-stage)")
+    add("--margin", type=float, metavar="M", help="how far one held-out set may fall (default 0.01)")
+    add("--resume", action="store_true", help="continue a killed training in FOLDER")
+    add("--smoke", action="store_true", help="try it out: tiny random model, generated data, a few updates")
+    add("--quiet", action="store_true", help="no progress bar and no summary")
+
+
+def recipe_of(args: argparse.Namespace, name: str) -> Recipe:
+    """The recipe with the changes of the command line."""
+    from ..train.recipe import read_recipe
+
+    recipe = read_recipe(name, {**changes(args.changes), **({"student.base": args.base} if args.base else {})})
+    gate = recipe.gate
+    gate = replace(gate, sets=(*gate.sets, *args.held_out)) if args.held_out else gate
+    gate = replace(gate, baseline=args.baseline, params={}) if args.baseline else gate
+    return replace(recipe, gate=gate if args.margin is None else replace(gate, margin=args.margin))
+
+
+def carry_out(args: argparse.Namespace, recipe: Recipe) -> int:
+    """Train, and say what came of it; 4 when the gate did not accept the model (and it was no smoke run)."""
+    from ..train.run import run_recipe
+
+    with progress_bar("training", recipe.settings.steps, quiet=args.quiet) as progress:
+        result = run_recipe(recipe, Path(args.output), resume=args.resume, smoke=args.smoke, progress=progress)
+    if not args.quiet and result.trained.main_process:
+        print("\n".join(_said(result)), file=sys.stderr)
+    rejected = result.verdict is not None and not result.verdict.accepted
+    return EXIT_REJECTED if rejected and not args.smoke else 0
+
+
+def changes(given: Sequence[str]) -> dict[str, Any]:
+    """``["settings.steps=10"]`` as changes; values are TOML where they can be, else text.
+
+    >>> changes(["settings.steps=10", "student.base=a/b"])
+    {'settings.steps': 10, 'student.base': 'a/b'}
+    """
+    found: dict[str, Any] = {}
+    for item in given:
+        name, equals, text = item.partition("=")
+        if not equals or not all(part.isidentifier() for part in name.split(".")):
+            raise ConfigError(f"--set {item!r}: expected NAME=VALUE, for example --set settings.epochs=3")
+        try:
+            found[name] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[name] = text
+    return found
+
+
+def _said(result: Result) -> list[str]:
+    trained, opened = result.trained, dict(result.opens_with)
+    say = [f"{trained.updates} updates on {trained.samples} samples into {result.folder}"]
+    if trained.resumed:
+        say.append(f"{trained.resumed} of them by an earlier run")
+    say += [f"{count} samples left out: {why}" for why, count in trained.left_out.items()]
+    say += result.leaks.lines()
+    if result.verdict is not None:
+        _, row = result.verdict.rows[-1]
+        verdict = "accepted" if result.verdict.accepted else "not accepted: " + "; ".join(result.verdict.reasons)
+        say.append(f"{result.verdict.measure} {row.baseline_mean:.4f} -> {row.mean:.4f} "
+                   f"({row.low:+.4f}..{row.high:+.4f}), {verdict}")  # fmt: skip
+    options = opened.pop("options", {})
+    call = ["shortlist", "rerank", "...", "--with", opened.pop("method"), "--model", str(opened.pop("model"))]
+    for flag, given in (("--param", opened), ("--option", options)):
+        call += [word for name, value in given.items() for word in (flag, f"{name}={_toml(value)}")]
+    return [*say, f"run it with: {shlex.join(call)}"]
+
+
+def _toml(value: Any) -> str:
+    """As ``parse_params`` reads it; text stays text."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k} = {json.dumps(v)}" for k, v in value.items()) + "}"
+    return value if isinstance(value, str) else json.dumps(value)
