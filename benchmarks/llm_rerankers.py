@@ -198,7 +198,9 @@ def contestants(folder: Path, sources: Path | None) -> list[Contestant]:
         Contestant("first", method("first", backend), "9 windows, one position read"),
         Contestant("tdpart", method("tdpart", backend, answer=1), "rankings written, blocks in parallel"),
         Contestant("grouprank", method("grouprank", backend, answer=20 * GRADES), "10 groups, grades written"),
-        Contestant("setwise", method("setwise", backend, answer=1), "heap of 4, one label written"),
+        Contestant(
+            "setwise", method("setwise", backend, answer=1), "heap of 4, one label written; calls depend on answers"
+        ),
         Contestant("yes-no", method("yes-no", backend), "passage before query: little is shared"),
         Contestant("qwen3-reranker", method("qwen3-reranker", backend), "query before passage: prefix reused"),
         Contestant("qwen3-reranker, no reuse", method("qwen3-reranker", alone), "share_prefixes=False"),
@@ -218,7 +220,7 @@ def contestants(folder: Path, sources: Path | None) -> list[Contestant]:
     return [
         *made,
         Contestant("llm-rankers listwise", peers["listwise"], "generation, 9 windows"),
-        Contestant("llm-rankers setwise", peers["setwise"], "generation, heap of 4"),
+        Contestant("llm-rankers setwise", peers["setwise"], "generation, heap of 4; calls depend on answers"),
     ]
 
 
