@@ -26,6 +26,12 @@ def test_a_wrong_parameter_lists_the_right_ones() -> None:
         shortlist.load("cross-encoder", modle="x")
 
 
+@pytest.mark.parametrize(("name", "wrong"), [("prp", "mode"), ("setwise", "sort"), ("fare", "mode"), ("icr", "mode")])
+def test_a_wrong_choice_lists_the_right_ones(name: str, wrong: str) -> None:
+    with pytest.raises(ConfigError, match=rf"reranker '{name}': {wrong}='best'; expected one of '\w+', '\w+'"):
+        shortlist.load(name, **{wrong: "best"})
+
+
 @pytest.mark.parametrize("name", shortlist.available())
 def test_every_method_says_what_it_is_and_where_it_is_from(name: str) -> None:
     info = registry.RERANKERS.info(name)

@@ -188,7 +188,7 @@ def test_fare_verifies_with_and_without_a_reference() -> None:
 
 
 def test_fare_knows_its_modes() -> None:
-    with pytest.raises(ConfigError, match="expected one of knockout, allpair, rating, verification"):
+    with pytest.raises(ConfigError, match="expected one of 'knockout', 'allpair', 'rating', 'verification'"):
         load("fare", mode="best", backend=Oracle())
 
 

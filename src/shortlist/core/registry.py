@@ -13,6 +13,8 @@ import importlib.metadata
 import inspect
 import pkgutil
 import re
+import typing
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -55,7 +57,8 @@ class Registry:
         raise UnknownName(self.kind, name, self.names())
 
     def load(self, name: str, **params: Any) -> Any:
-        """Build the named thing. Raises ConfigError for a parameter that its ``build`` does not take."""
+        """Build the named thing. Raises ConfigError for a parameter that its ``build`` does not take, and for a value
+        that is none of a parameter's choices."""
         build = getattr(self.module(name), "build", None)
         if build is None:
             raise ConfigError(f"{self.kind} {name!r}: its module {self.module(name)!r} has no build()")
@@ -72,6 +75,9 @@ class Registry:
         ]
         if missing:
             raise ConfigError(f"{self.kind} {name!r} needs the parameter {missing[0]!r}")
+        for wrong, value, choices in _not_a_choice(build, params):
+            known = ", ".join(map(repr, choices))
+            raise ConfigError(f"{self.kind} {name!r}: {wrong}={value!r}; expected one of {known}")
         return build(**params)
 
     def info(self, name: str) -> Info:
@@ -94,6 +100,19 @@ class Registry:
 
     def _entry_points(self) -> dict[str, importlib.metadata.EntryPoint]:
         return {p.name.replace("_", "-"): p for p in importlib.metadata.entry_points(group=self.group)}
+
+
+def _not_a_choice(build: Callable[..., Any], params: dict[str, Any]) -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
+    """(parameter, value, choices) where a parameter that is annotated as a choice (``Literal``) was given no such
+    value."""
+    try:
+        hints = typing.get_type_hints(build)
+    except NameError:  # a third party's annotation that only its type checker can read
+        return
+    for name, value in params.items():
+        choices = typing.get_args(hints.get(name)) if typing.get_origin(hints.get(name)) is typing.Literal else ()
+        if choices and value not in choices:
+            yield name, value, choices
 
 
 RERANKERS = Registry("reranker", "shortlist.rerank", "shortlist.rerankers")

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from ..core.errors import ConfigError
 from ..core.protocols import GenerateBackend, Readout, Schedule
 from ..drive import Scheduled
 from ..readouts import Rating, Verdict
@@ -49,7 +48,5 @@ def build(
         "rating": ("fare-rating", Rating(0.0, high), Map()),
         "verification": ("fare-verification", Rating(0.0, 1.0), Map()),
     }
-    if mode not in modes:
-        raise ConfigError(f"mode={mode!r}: expected one of {', '.join(modes)}")
     own, readout, schedule = modes[mode]
     return Scheduled(asking(prompt or own, readout, model, backend, options), schedule)
