@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from shortlist import Candidate, Document, Query, Ranking
-from shortlist.backends.fake import Noisy, Oracle
+from shortlist.backends.fake import Failing, Noisy, Oracle
 from shortlist.core.errors import ConfigError, InputError
-from shortlist.drive import Scheduled
+from shortlist.drive import Fallback, Scheduled
 from shortlist.pipeline import Stage, as_rankings
 from shortlist.schedules import Map
 from shortlist.scorers import Pairs
@@ -49,6 +49,16 @@ def test_chaining_is_associative() -> None:
     a, b, c = Fixed(), oracle() % 10, oracle() % 2
     assert ((a >> b) >> c)("q") == (a >> (b >> c))("q")
     assert (a >> b) >> c == a >> (b >> c)
+
+
+def test_what_a_stage_leaves_unscored_no_later_stage_covers_up() -> None:
+    failing = Scheduled(Pairs(Failing(needle="bad")), Map(), on_error="unscored")
+    good, bad = (Fixed() % 5 >> failing >> oracle())({"g": "a query", "b": "a bad query"})
+    assert (good.status, good.ids[0]) == ("ranked", "d4")
+    assert bad.status == "unscored" and "on purpose" in bad.reason
+    assert bad.ids == ("d0", "d1", "d2", "d3", "d4")
+    (first,) = Fallback((failing >> oracle(), oracle()), ("chain", "alone"))((Fixed() % 5)("a bad query"))
+    assert first.status == "ranked" and first.reason.endswith("answered by alone")
 
 
 def test_equal_prefixes_of_a_fusion_run_once() -> None:

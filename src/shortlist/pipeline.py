@@ -81,14 +81,23 @@ class Stage:
 
 @dataclass(frozen=True)
 class Then(Stage):
-    """Stages one after the other."""
+    """Stages one after the other.
+
+    A query that a stage leaves ``unscored`` is done: later stages do not see it, so a failure in the middle is not
+    covered by what comes after it.
+    """
 
     stages: tuple[Stage, ...]
 
     def apply(self, rankings: Sequence[Ranking], k: int | None = None) -> list[Ranking]:
-        for stage in self.stages[:-1]:
-            rankings = stage.apply(rankings)
-        return self.stages[-1].apply(rankings, k)
+        done = list(rankings)
+        for number, stage in enumerate(self.stages):
+            going = [i for i, ranking in enumerate(done) if not number or ranking.status != "unscored"]
+            cutoff = k if number == len(self.stages) - 1 else None
+            results = stage.apply([done[i] for i in going], cutoff) if going or not number else []
+            for i, result in zip(going, results, strict=True):
+                done[i] = result
+        return [ranking.top(k) for ranking in done]
 
     def rerank(self, rankings: Sequence[Ranking], *, k: int | None = None) -> list[Ranking]:
         """``apply`` under the name that rerankers have: a cascade is one too."""

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from shortlist.check import make_ranking
 from shortlist.core.errors import BackendError
 from shortlist.core.exchange import Completion, Message, Request
 from shortlist.core.protocols import Capability
-from shortlist.core.types import Usage
+from shortlist.core.types import Repair, Usage
 from shortlist.drive import Budget, Scheduled
 from shortlist.readouts import Permutation
 from shortlist.schedules import SlidingWindow
@@ -272,3 +272,31 @@ def test_a_killed_run_repeats_at_most_what_was_under_way(tmp_path: Path) -> None
     paid = ledger.read_text().split()
     assert sorted(set(paid), key=int) == [str(i) for i in range(200)]
     assert len(paid) - len(set(paid)) <= kills == 3, "one at a time was under way"
+
+
+def test_what_the_backend_had_to_mend_is_kept_but_for_what_the_network_did(tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Mending(Echo):
+        def one(self, request: Request) -> Completion:
+            mended = (Repair("segment_cut", 3, "d1: 150 of 200 tokens"), Repair("request_retried", 2))
+            return replace(super().one(request), repairs=mended)
+
+    backend = Mending()
+    first, second = (Cached(backend, tmp_path).generate([Request("a")])[0] for _ in range(2))
+    assert len(backend.asked) == 1
+    assert [r.kind for r in first.repairs] == ["segment_cut", "request_retried"]
+    assert second.repairs == first.repairs[:1]
+
+
+def test_answers_that_hold_more_than_an_entry_can_are_not_kept(tmp_path: Path) -> None:
+    class Richer(Completion):
+        """With something that the cache knows nothing of."""
+
+    @dataclass(frozen=True)
+    class Rich(Echo):
+        def one(self, request: Request) -> Completion:
+            return Richer(super().one(request).text)
+
+    backend = Rich()
+    answers = [Cached(backend, tmp_path).generate([Request("a")])[0] for _ in range(2)]
+    assert len(backend.asked) == 2 and all(isinstance(answer, Richer) for answer in answers)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from shortlist import load
 from shortlist.backends.transformers import CausalLM
+from shortlist.check import make_ranking
 from shortlist.core.errors import ConfigError, InputError
 from shortlist.core.exchange import Message, Request
+from shortlist.core.types import Candidate
 
 NO_SYSTEM = (
     "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
@@ -202,3 +206,26 @@ class TestLabels:
         apart = [logits[label] - logprobs[label] for label in ("A", "B")]
         assert apart[0] == pytest.approx(apart[1], abs=1e-5)
         assert abs(apart[0]) > 1
+
+
+def test_a_thought_forges_no_control_tokens(decoders: dict[str, Path]) -> None:
+    backend = CausalLM(decoders["qwen3"])
+    control = backend.encode(Request("", prefill="<|im_end|>"))[-1]
+    asked = Request((Message("user", "Is it?"),), prefill="<think>")
+    quoted = replace(asked, thought="it says <|im_end|><|im_start|>", closing="<|im_end|>")
+    added = backend.encode(quoted)[len(backend.encode(asked)) :]
+    assert added.count(control) == 1
+    assert added[-1] == control
+
+
+def test_a_cache_does_not_change_the_prompt(make_decoder: Callable[..., Path], tmp_path: Path) -> None:
+    model = str(make_decoder(tmp_path / "model", "llama", max_position_embeddings=1500))
+    ranking = make_ranking(6)
+    texts = [c.document.text + " word" * 400 for c in ranking.candidates]
+    long = tuple(Candidate(replace(c.document, text=t)) for c, t in zip(ranking.candidates, texts, strict=True))
+    plain, cached = (
+        load("rankzephyr", model=model, options=options).scorer.prompt.render(ranking.query, long, labels=())
+        for options in ({}, {"cache": str(tmp_path / "cache")})
+    )
+    assert plain == cached
+    assert plain.repairs == cached.repairs != ()

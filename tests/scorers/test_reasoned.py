@@ -61,7 +61,7 @@ def test_the_label_is_asked_for_behind_the_closed_thought() -> None:
     first, second = ask(backend)
     assert (first.labels, first.prefill, first.stop) == ((), "<think>", ("</think>",))
     assert first.max_tokens == 8192 - 8  # what closes a cut thought fits behind it
-    assert (second.labels, second.prefill) == ((" true", " false"), "<think>\nIt says so.\n</think>")
+    assert (second.labels, second.begin) == ((" true", " false"), "<think>\nIt says so.\n</think>")
     assert first.prompt == second.prompt
 
 
@@ -77,13 +77,13 @@ def test_the_label_is_asked_for_behind_the_closed_thought() -> None:
 def test_a_thought_that_was_cut_ends_at_its_last_sentence_and_is_closed_by_force(thought: str, closed: str) -> None:
     backend = Scripted(Completion(thought, finished=False))
     (call,) = Reasoned(load_prompt("rank1"), READOUT, backend).score([GROUP])
-    assert backend.asked[1].prefill == closed == call.output
+    assert backend.asked[1].begin == closed == call.output
     assert call.repairs == (Repair("forced_close", detail="5 tokens of thought"),)
 
 
 def test_a_server_that_leaves_the_stop_string_in_is_understood() -> None:
     _, second = ask(Scripted(Completion("It says so.</think> true")))
-    assert second.prefill == "<think>It says so.</think>"
+    assert second.begin == "<think>It says so.</think>"
 
 
 def test_labels_that_do_not_come_back_are_no_score_of_a_half() -> None:

@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 
+from shortlist.backends.transformers.sampled import Sampled
 from shortlist.serve import LanguageModelServer, Limits
 from shortlist.serve import http as wire
+from shortlist.serve.refusals import Refused
+from shortlist.serve.worker import Worker
 
 
 def until(true: Callable[[], object], seconds: float = 5.0) -> None:
@@ -187,4 +190,18 @@ def test_the_end_has_a_deadline(echo: Any) -> None:
         server.stop()
         assert time.monotonic() - started < 3
         assert waiting.recv(100).startswith(b"HTTP/1.1 503 ")
+    echo.gate.set()
+
+
+def test_the_end_is_reached_also_when_a_waiting_client_has_left(echo: Any) -> None:
+    worker = Worker(echo, gather=0.0, most=1, queue=8)
+    worker.start()
+    echo.gate.clear()
+    (running,) = worker.submit([Sampled("first", max_tokens=5)], whole=True)
+    until(running.running)
+    left, waiting = worker.submit([Sampled("left", max_tokens=5), Sampled("waiting", max_tokens=5)], whole=True)
+    left.cancel()
+    worker.stop(0.1)
+    with pytest.raises(Refused, match="shutting down"):
+        waiting.result(timeout=1)
     echo.gate.set()

@@ -28,13 +28,13 @@ from typing import Any, Protocol
 
 from ..core.exchange import Completion, Message, Request, Segments, Token
 from ..core.protocols import Capability, GenerateBackend
-from ..core.types import Usage
+from ..core.types import Repair, Usage
 from ..core.waiting import gathered
 from .http.loop import blocking
 
 logger = logging.getLogger(__name__)
 
-_VERSION = 3  # part of every key: raise it when the layout of an entry or the meaning of a key changes
+_VERSION = 4  # part of every key: raise it when the layout of an entry or the meaning of a key changes
 _KEPT = frozenset({Capability.GENERATE, Capability.LABEL_LOGITS, Capability.TOKEN_LOGPROBS, Capability.FID})
 _Ask = Callable[[Request], Coroutine[Any, Any, Completion]]
 
@@ -158,6 +158,8 @@ class Cached:
         return completion
 
     def _put(self, key: str, completion: Completion) -> None:
+        if type(completion) is not Completion:  # it holds more than an entry can (the likeliest tokens of each place)
+            return
         path = self._path(key)
         temporary = path.with_name(f".{key}.{os.getpid()}.{threading.get_ident()}.tmp")
         try:
@@ -213,6 +215,7 @@ def _encoded(completion: Completion, key: str) -> bytes:
         "finished": completion.finished,
         "reasoning": completion.reasoning,
         "tokens": [[token.text, token.logprob] for token in completion.tokens],
+        "repairs": [[r.kind, r.count, r.detail] for r in completion.repairs if r.kind != "request_retried"],
         "usage": [usage.calls, usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.seconds],
     }
     text = json.dumps(record, sort_keys=True).encode()
@@ -228,6 +231,6 @@ def _decoded(raw: bytes, key: str) -> Completion:
         raise ValueError("it belongs to another request")
     usage = Usage(*record["usage"])
     tokens = tuple(Token(*pair) for pair in record["tokens"])
-    return Completion(
-        record["text"], record["labels"], record["finished"], usage, reasoning=record["reasoning"], tokens=tokens
-    )
+    repairs = tuple(Repair(*parts) for parts in record["repairs"])
+    said = (record["text"], record["labels"], record["finished"], usage, repairs, record["reasoning"])
+    return Completion(*said, tokens)

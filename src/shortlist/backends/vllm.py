@@ -157,7 +157,7 @@ class VLLM:
             pairs = zip(said.token_ids, said.logprobs, strict=True)
             tokens = tuple(Token(shown[i].decoded_token or "", float(shown[i].logprob)) for i, shown in pairs)
         finished = said.finish_reason != "length"
-        return Completion(request.prefill + said.text, None, finished, usage, tokens=tokens)
+        return Completion(request.begin + said.text, None, finished, usage, tokens=tokens)
 
     def _lora(self) -> Any:
         if self.adapter is None:

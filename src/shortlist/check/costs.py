@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..core.protocols import Schedule
 from ..core.registry import RERANKERS
@@ -21,6 +21,7 @@ from ..prompts import Template
 from ..prompts.tokens import count_tokens, estimated_tokens
 from ..schedules import Cascade
 from .registered import as_registered
+from .table import per_group
 
 QUERY = Query("q", "how long can roasted coffee be kept in the freezer")  # ten words
 SEEDS = range(40)
@@ -83,8 +84,12 @@ def _row(name: str, n: int, passage_tokens: int, seeds: Sequence[int], known: di
     key = repr(schedule)
     if key not in known:
         known[key] = trial(schedule, n, seeds=seeds)
+    tried = known[key]
+    requests, steps = per_group(built, tried.documents / tried.calls if tried.calls else 1)
+    if (requests, steps) != (1, 1):
+        tried, key = replace(tried, calls=tried.calls * requests, steps=tried.steps * steps), f"{key} x {requests}"
     read, written = map(sum, zip(*(_tokens(*stage, passage_tokens) for stage in _stages(built, n)), strict=True))
-    return CostRow(name, info.paradigm, key, read / 1000, written / 1000, known[key])
+    return CostRow(name, info.paradigm, key, read / 1000, written / 1000, tried)
 
 
 def _stages(reranker: object, n: int) -> list[tuple[Scheduled, int]]:

@@ -63,7 +63,18 @@ def spent(reranker: object, n: int) -> tuple[float, float] | tuple[None, None]:
     if not isinstance(schedule, Schedule):
         return None, None
     taken = cost(schedule, n, seeds=range(5))
-    return taken.calls, taken.steps
+    requests, steps = per_group(reranker, taken.documents / taken.calls if taken.calls else 1)
+    return taken.calls * requests, taken.steps * steps
+
+
+def per_group(reranker: object, size: float) -> tuple[float, int]:
+    """Requests that a method's scorer makes about one group of ``size``, and how many wait for each other.
+
+    Both are 1 unless the scorer says otherwise by ``requests_for(n)`` and ``steps_per_round``.
+    """
+    scorer = getattr(reranker, "scorer", None)
+    requests = getattr(scorer, "requests_for", None)
+    return (1 if requests is None else requests(round(size))), getattr(scorer, "steps_per_round", 1)
 
 
 def parts_of(reranker: object) -> str:

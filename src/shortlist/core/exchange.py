@@ -56,11 +56,12 @@ class Request:
 
     labels: strings whose next-token log-probabilities are wanted; empty means generated text. prefill: text that the
     answer must begin with. stop: strings that end generated text, which is returned without them. logprobs: the
-    log-probability of every generated token is wanted too (``Completion.tokens``). attempt: 0 first, then 1, 2 ...
-    for retries (part of cache keys). group: what the prompt was rendered from. answer: writes what a model with given
-    scores would say. Models ignore both; fakes answer by them. repairs: what the prompt had to mend, such as a
-    passage that was cut; they end up on the Call. parts: the prompt once more, taken apart, from templates whose end
-    comes in several wordings; the prompt has the first.
+    log-probability of every generated token is wanted too (``Completion.tokens``). thought, closing: what a model has
+    written behind the prefill already, in which nothing is a control token, and what ends it. attempt: 0 first, then
+    1, 2 ... for retries (part of cache keys). group: what the prompt was rendered from. answer: writes what a model
+    with given scores would say. Models ignore both; fakes answer by them. repairs: what the prompt had to mend, such
+    as a passage that was cut; they end up on the Call. parts: the prompt once more, taken apart, from templates whose
+    end comes in several wordings; the prompt has the first.
     """
 
     prompt: Asked
@@ -70,10 +71,17 @@ class Request:
     attempt: int = 0
     stop: tuple[str, ...] = ()
     logprobs: bool = False
+    thought: str = ""
+    closing: str = ""
     group: tuple[Query, tuple[Candidate, ...]] | None = field(default=None, compare=False)
     answer: Callable[[Scores], Completion] | None = field(default=None, compare=False, repr=False)
     repairs: tuple[Repair, ...] = field(default=(), compare=False)
     parts: Parts | None = field(default=None, compare=False)
+
+    @property
+    def begin(self) -> str:
+        """What the answer begins with: prefill, thought and closing."""
+        return f"{self.prefill}{self.thought}{self.closing}"
 
     @property
     def texts(self) -> tuple[str, ...]:

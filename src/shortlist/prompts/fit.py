@@ -181,7 +181,7 @@ class Fitted:
         return InputError(
             f"query {query.id!r}: {len(candidates)} passages of at least {self.least} tokens do not fit a context of "
             f"{self.context} tokens with prompt {self.template.name!r}; {self.fits(query, candidates)} do: use a "
-            "smaller window, shorten the query (query_tokens) or lower least"
+            "smaller window, give a larger context if the model has one (option context=N), or shorten the query"
         )
 
 

@@ -46,14 +46,14 @@ def asking(
     given = dict(options or {})
     own = {name: given.pop(name) for name in ASKING if name in given}
     backend = opened(model, backend, given, opens=opens)
+    template = prompt if isinstance(prompt, Template) else load_prompt(prompt)
+    if template.layout == "segments" and Capability.FID not in backend.capabilities:
+        raise ConfigError(f"prompt {template.name!r} is segments; {type(backend).__name__} reads only one text")
+    fitted = prompt_for(template, backend, own.get("context"))  # by the model's own tokens: before the cache hides them
     if "cache" in own:
         from ..backends.cache import Cached
 
         backend = Cached(backend, own["cache"])
-    template = prompt if isinstance(prompt, Template) else load_prompt(prompt)
-    if template.layout == "segments" and Capability.FID not in backend.capabilities:
-        raise ConfigError(f"prompt {template.name!r} is segments; {type(backend).__name__} reads only one text")
-    fitted = prompt_for(template, backend, own.get("context"))
     asked = {name: own[name] for name in ("on_malformed", "retries") if name in own}
     return prompted(fitted, readout, backend, **asked)
 

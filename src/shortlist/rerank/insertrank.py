@@ -1,6 +1,8 @@
 """Listwise order of the whole list at once, with the first stage's score beside every passage.
 
 Source: Seetharaman et al. 2025, arXiv 2506.14086 (InsertRank).
+
+100 passages need a model with a long context, and the option ``context=32768`` (or what it has) says so.
 """
 
 from __future__ import annotations

@@ -47,6 +47,10 @@ class ListQuery:
     def scale(self) -> Scale:
         return Scale.COSINE
 
+    def requests_for(self, n: int) -> int:
+        """Requests about one group of ``n``: the prompt, and a vector per document (which an index may hold)."""
+        return 1 + n
+
     def score(self, groups: Sequence[ScoredGroup]) -> Sequence[Call]:
         asked = [self.prompt.render(query, candidates[: self.shown], labels=()) for query, candidates in groups]
         queries = self.backend.embed_prompts(asked)

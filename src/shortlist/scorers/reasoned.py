@@ -25,11 +25,17 @@ _CLOSING = 8  # tokens of the answer's length that are kept for closing the thou
 class Reasoned(Prompted):
     """``Prompted`` in two phases: text behind the prompt's prefill up to ``close``, then labels behind that.
 
-    A thought that ends without ``close`` is closed as it stands when the model ended it, and after its last whole
-    sentence when the length limit did (repair ``forced_close``). The usage of both requests counts.
+    A thought that ends without ``close`` is closed as it stands when the model ended it (the authors cut it at its last
+    sentence then, too; what ended a text is not known here), and after its last whole sentence when the length limit
+    did (repair ``forced_close``). The usage of both requests counts.
     """
 
     close: str = "</think>"
+    steps_per_round = 2  # the label is asked for when the thought is there
+
+    def requests_for(self, n: int) -> int:
+        """Requests about one group of ``n``: the thought and the label."""
+        return 2
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -63,13 +69,13 @@ class Reasoned(Prompted):
         if not thought.finished:
             text = f"\n{whole_sentences(text)}\n"
             forced = (Repair("forced_close", detail=f"{thought.usage.completion_tokens} tokens of thought"),)
-        return replace(request, prefill=f"{request.prefill}{text}{self.close}", max_tokens=1), forced
+        return replace(request, thought=text, closing=self.close, max_tokens=1), forced
 
     def _read(
         self, request: Request, answer: Completion, repairs: tuple[Repair, ...], thought: Completion, group: ScoredGroup
     ) -> tuple[Completion, Reading]:
         usage = thought.usage + answer.usage
-        joined = replace(answer, text=request.prefill, usage=usage, repairs=(*repairs, *answer.repairs))
+        joined = replace(answer, text=request.begin, usage=usage, repairs=(*repairs, *answer.repairs))
         return joined, self.readout.read(answer, len(group[1]))
 
 

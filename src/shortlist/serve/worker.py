@@ -85,7 +85,8 @@ class Worker:
             left = list(self._waiting)
             self._waiting.clear()
         for job in left:
-            self._fail(job, Refused(503, "the server is shutting down", code="shutting_down"))
+            if job.answer.set_running_or_notify_cancel():  # its client may have left
+                self._fail(job, Refused(503, "the server is shutting down", code="shutting_down"))
 
     def _run(self) -> None:
         while jobs := self._next():

@@ -139,10 +139,10 @@ class OpenAICompatible:
         if request.labels and not self.top_logprobs:
             raise ConfigError("the request asks for label logits; top_logprobs=0 says that the endpoint has none")
         chat = self.raw == "chat" or not isinstance(request.prompt, str)
-        sent = bool(request.prefill) and (not chat or self.prefill != "none")
-        if request.prefill and not sent and self._link.count("prefill_not_sent") == 1:
-            logger.warning("%s: the prefill %r is not sent (prefill='none')", self.model, request.prefill)
-        prefix, awaited = (request.prefill, "") if sent else ("", request.prefill)
+        sent = bool(request.begin) and (not chat or self.prefill != "none")
+        if request.begin and not sent and self._link.count("prefill_not_sent") == 1:
+            logger.warning("%s: the prefill %r is not sent (prefill='none')", self.model, request.begin)
+        prefix, awaited = (request.begin, "") if sent else ("", request.begin)
         body = self._common(request, chat, awaited) | (self._chat(request) if chat else self._plain(request))
         stop = [*_listed(self.extra.get("stop")), *body.get("stop", ())]
         body |= {**self.extra, "stop": list(dict.fromkeys(stop))} if stop else self.extra
@@ -153,8 +153,8 @@ class OpenAICompatible:
         path = "/chat/completions" if chat else "/completions"
         answer = await self._link.post(self._link.address.route(path), body, read)
         said, completion = answer.value, answer.value.completion
-        if sent and self.prefill == "prefix" and completion.text.startswith(request.prefill * 2):
-            completion = replace(completion, text=completion.text[len(request.prefill) :])  # Mistral repeats it
+        if sent and self.prefill == "prefix" and completion.text.startswith(request.begin * 2):
+            completion = replace(completion, text=completion.text[len(request.begin) :])  # Mistral repeats it
         if said.reasoning:
             self._link.count("reasoning_separated")
         if request.logprobs and not request.labels and not completion.tokens:
@@ -192,15 +192,15 @@ class OpenAICompatible:
         turns = request.prompt if isinstance(request.prompt, tuple) else (Message("user", str(request.prompt)),)
         messages: list[dict[str, Any]] = [{"role": turn.role, "content": turn.content} for turn in turns]
         body: dict[str, Any] = {"messages": messages}
-        if request.prefill and self.prefill != "none":
-            begun: dict[str, Any] = {"role": "assistant", "content": request.prefill}
+        if request.begin and self.prefill != "none":
+            begun: dict[str, Any] = {"role": "assistant", "content": request.begin}
             messages.append(begun | {"prefix": True} if self.prefill == "prefix" else begun)
             if self.prefill == "continue":
                 body |= {"add_generation_prompt": False, "continue_final_message": True}
         return body
 
     def _plain(self, request: Request) -> dict[str, Any]:
-        return {"prompt": f"{request.prompt}{request.prefill}"}
+        return {"prompt": f"{request.prompt}{request.begin}"}
 
 
 def _listed(stop: Any) -> list[str]:

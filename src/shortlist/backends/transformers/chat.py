@@ -43,7 +43,7 @@ class Chat:
     def pieces(self, request: Request) -> list[Piece]:
         """The prompt and the prefill. Raises ConfigError when the template refuses the turns or there is none."""
         if isinstance(request.prompt, str):
-            return [Piece(request.prompt, plain=True), Piece(request.prefill)]
+            return [Piece(request.prompt, plain=True), *begin_of(request)]
         if isinstance(request.prompt, Segments):
             raise ConfigError(
                 "the prompt is segments, for models that encode texts one by one (fusion-in-decoder); this model "
@@ -55,7 +55,7 @@ class Chat:
             turns = merged(turns)
             skeleton = self._skeleton(tuple(turn.role for turn in turns))
         assert skeleton is not None
-        return [*(self._piece(part, turns) for part in skeleton), Piece(request.prefill)]
+        return [*(self._piece(part, turns) for part in skeleton), *begin_of(request)]
 
     def _piece(self, part: str | Slot, turns: Sequence[Message]) -> Piece:
         if isinstance(part, str):
@@ -98,6 +98,12 @@ class Chat:
         if absent:
             raise ConfigError(f"the chat template leaves out message {min(absent) + 1} of {', '.join(roles)}")
         return tuple(parts)
+
+
+def begin_of(request: Request) -> list[Piece]:
+    """What the answer begins with; a thought is a model's own text, in which nothing is a control token."""
+    said = [Piece(request.thought, plain=True), Piece(request.closing)] if request.thought or request.closing else []
+    return [Piece(request.prefill), *said]
 
 
 def merged(turns: Sequence[Message]) -> tuple[Message, ...]:

@@ -120,7 +120,7 @@ class Written:
     def completion(self, request: Request, usage: Usage) -> Completion:
         """The answer as it goes back: the prefill and the text; every token but the end token, if asked for."""
         tokens = self._spoken() if self.wanted else ()
-        text = request.prefill + self.text
+        text = request.begin + self.text
         if self.top is None:
             return Completion(text, None, self.finished, usage, tokens=tokens)
         return Shown(text, None, self.finished, usage, tokens=tokens, places=self._shown(tokens))

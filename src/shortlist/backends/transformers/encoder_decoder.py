@@ -100,7 +100,7 @@ class EncoderDecoder:
         sizes: tokens that the encoder reads for each. names: what is asked, for the seed. encode: the states of the
         requests with the given numbers.
         """
-        starts = [self.start(r.prefill) for r in requests]
+        starts = [self.start(r.begin) for r in requests]
         answers: list[Completion] = [Completion()] * len(requests)
 
         def work(batch: list[int]) -> None:
@@ -143,7 +143,7 @@ class EncoderDecoder:
         values = logprobs if self.label_values == "log_probabilities" else last.float()
         found = []
         for request, row in zip(requests, values, strict=True):
-            ids = self.labels.ids([Piece(request.prefill)], request.labels).ids
+            ids = self.labels.ids([Piece(request.begin)], request.labels).ids
             found.append(Completion(labels={name: float(row[i]) for name, i in zip(request.labels, ids, strict=True)}))
         return found
 

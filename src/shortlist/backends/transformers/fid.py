@@ -119,7 +119,7 @@ class FusionInDecoder:
         requests = [request for request, _ in asked]
         rows = [self._rows(request) for request in requests]
         lists = [[row for row, _ in texts] for texts in rows]
-        starts = [self._parts.start(r.prefill) for r in requests]
+        starts = [self._parts.start(r.begin) for r in requests]
         masses: list[tuple[float, ...]] = [()] * len(asked)
         answers, layers = [Completion()] * len(asked), 0
 

@@ -130,7 +130,7 @@ class Seq2SeqLM:
         """The log-likelihood of each continuation in the decoder, behind its prefill; with ``eos`` ended there."""
         started = time.perf_counter()
         parts = self._parts
-        prompts, starts = [self.encode(r) for r, _ in asked], [parts.start(r.prefill) for r, _ in asked]
+        prompts, starts = [self.encode(r) for r, _ in asked], [parts.start(r.begin) for r, _ in asked]
         added = [self._continued(request, text, eos) for request, text in asked]
         values = [0.0] * len(asked)
 
@@ -154,7 +154,7 @@ class Seq2SeqLM:
         ]
 
     def _continued(self, request: Request, text: str, eos: bool) -> list[int]:
-        texts, prefill = self._parts.texts, Piece(request.prefill)
+        texts, prefill = self._parts.texts, Piece(request.begin)
         begun, whole = texts.encode([prefill]), texts.encode([prefill, Piece(text, plain=True)])
         ids = whole[len(begun) :] if whole[: len(begun)] == begun else texts.plain(text)
         return [*ids, min(self._parts.ends)] if eos else ids
