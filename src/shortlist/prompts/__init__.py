@@ -11,8 +11,9 @@ without a second BOS.
 """
 
 from .fit import Fitted
+from .origin import Example, Source
 from .read import available_prompts, load_prompt
-from .template import Example, Source, Template
+from .template import Template
 from .tokens import estimated_tokens
 from .transcript import transcript
 

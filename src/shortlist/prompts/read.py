@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ConfigError, InputError, UnknownName
-from .template import Example, Source, Template
+from .origin import Example, Source
+from .template import Template
 
 _FOLDER = "templates"
 _LISTS = ("stop", "identifiers")

@@ -16,6 +16,7 @@ from ..core.params import digest
 from ..core.types import Candidate, Query, Repair
 from .alphabet import Identifiers, identifiers_of, neutralise
 from .checks import check
+from .origin import Example, Source
 from .slots import fill, names
 from .tokens import Tokenizer, count_tokens, estimated_tokens
 
@@ -25,33 +26,6 @@ Answer = Literal[
     "permutation", "pick", "verdict", "labels", "yes_no", "logit", "rating", "json_scores",
     "likelihood", "head", "embedding", "attention",
 ]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a template comes from, and how sure its wording is.
-
-    evidence: C read in the authors' code, P in the paper, R on a README or model card, N in a third party's
-    transcription, M from memory. wording: ``as released`` (character by character, as checkpoints were trained with
-    it), ``as described`` (a text that the source states in full), ``own`` (our words in the described form).
-    """
-
-    paper: str = ""
-    repository: str = ""
-    commit: str = ""
-    path: str = ""
-    licence: str = ""
-    evidence: Literal["C", "P", "R", "N", "M"] = "M"
-    wording: Literal["as released", "as described", "own"] = "own"
-    notes: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A worked example, sent as turns between the system text and the question; its texts have no placeholders."""
-
-    user: str
-    assistant: str
 
 
 @dataclass(frozen=True)
