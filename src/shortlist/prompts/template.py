@@ -61,7 +61,7 @@ class Template:
     name: str
     body: str
     summary: str = ""
-    source: Source = Source()
+    source: Source = Source()  # noqa: RUF009 - frozen
     paradigm: Paradigm = "listwise"
     layout: Layout = "chat"
     identifiers: Identifiers = "numbers"
