@@ -94,7 +94,8 @@ def _said(result: Result) -> list[str]:
     options = opened.pop("options", {})
     call = ["shortlist", "rerank", "...", "--with", opened.pop("method"), "--model", str(opened.pop("model"))]
     for flag, given in (("--param", opened), ("--option", options)):
-        call += [word for name, value in given.items() for word in (flag, f"{name}={_toml(value)}")]
+        known = {name: value for name, value in given.items() if value is not None}
+        call += [word for name, value in known.items() for word in (flag, f"{name}={_toml(value)}")]
     return [*say, f"run it with: {shlex.join(call)}"]
 
 

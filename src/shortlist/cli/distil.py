@@ -53,8 +53,7 @@ def run(args: argparse.Namespace) -> int:
     taught = Path(args.output) / "training" / "taught.jsonl"
     taught.parent.mkdir(parents=True, exist_ok=True)
     _teach(args, taught)
-    said = recipe.teacher or ", ".join(args.teacher)
-    return carry_out(args, replace(recipe, data=(Data(str(taught), args.licence),), teacher=said))
+    return carry_out(args, replace(recipe, data=(Data(str(taught), args.licence, ", ".join(args.teacher)),)))
 
 
 def teacher_of(args: argparse.Namespace) -> Stage:

@@ -58,6 +58,10 @@ class Weights:
             return array, self.floats(name + SCALE)
         return quantise_rows(self.floats(name))
 
+    def stored(self, name: str) -> tuple[NDArray[Any], str]:
+        """The array as it is stored, and the file's name of its type; BF16 comes as its 16 bits."""
+        return self._get(name)
+
     def digest(self) -> str:
         """SHA-256 of the files' bytes."""
         total = hashlib.sha256()

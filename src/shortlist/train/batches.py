@@ -1,0 +1,185 @@
+"""Training groups: a query with some of its documents, their targets and grades, the same for a seed everywhere.
+
+A ranking gives one group per epoch. Which negatives it holds, how many, and in which order they are shown depends on
+the seed, the epoch and the query's id alone; so a job that continues after a kill, or runs on several machines, sees
+what an undisturbed one sees. It does not know models or losses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..core.errors import ConfigError, InputError
+from ..core.types import MISSING, Candidate, Query, Ranking
+from ..formats.features import grade_of
+
+Targets = Literal["grades", "binary", "scores", "order"]
+Presentation = Literal["positives-first", "shuffled", "first-stage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A query, documents in the order in which they are shown, and two numbers for each of them.
+
+    targets: what the student is to learn, higher is better; ``MISSING`` where the teacher said nothing. grades: the
+    judgements, 0 where there is none or it is negative.
+    """
+
+    query: Query
+    candidates: tuple[Candidate, ...]
+    targets: tuple[float, ...]
+    grades: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """How groups are made of rankings.
+
+    targets: ``scores`` of a teacher; its ``order`` (0 for the first, then -1, -2 ...); ``grades``, or ``binary`` ones
+    (1 above 0). What is unjudged has grade 0. smallest, largest: documents of a group; drawn anew for each group when
+    they differ. Rankings with fewer documents give smaller groups. A group holds a document of grade above 0 (where
+    nothing is judged, the teacher's best) and one that is not, and others. positives: how many of grade above 0 it
+    holds at most; None draws the others from all. negatives: these others are ``random``, drawn anew in every epoch,
+    or the ``first`` of the ranking. shown: prompts that show several documents need
+    ``shuffled`` or ``first-stage``, or they teach a place instead of relevance; for others it makes no difference.
+    """
+
+    targets: Targets = "scores"
+    smallest: int = 8
+    largest: int = 8
+    positives: int | None = None
+    negatives: Literal["random", "first"] = "random"
+    shown: Presentation = "positives-first"
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.smallest <= self.largest:
+            raise ConfigError(f"groups of {self.smallest} to {self.largest} documents: expected 2 or more, in order")
+        if self.positives is not None and self.positives < 1:
+            raise ConfigError(f"positives={self.positives}: expected 1 or more, or None for all")
+        choices = {
+            "targets": ("grades", "binary", "scores", "order"),
+            "negatives": ("random", "first"),
+            "shown": ("positives-first", "shuffled", "first-stage"),
+        }
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise ConfigError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(known)}")
+
+    def group(self, ranking: Ranking, epoch: int, seed: int) -> Group:
+        """The ranking's group in an epoch."""
+        chance = _chance(seed, epoch, ranking.query.id)
+        size = chance.randint(self.smallest, self.largest)
+        wanted = _targets(ranking, self.targets)
+        good = [i for i, c in enumerate(ranking.candidates) if _grade(c) > 0] or [_best(wanted)]
+        bad = [i for i in range(len(ranking.candidates)) if i not in good]
+        kept = chance.sample(good, min(self.positives or 1, len(good), size - 1))
+        others = bad if self.positives is not None else [i for i in range(len(ranking.candidates)) if i not in kept]
+        if self.negatives == "first":
+            drawn = others[: size - len(kept)]
+        else:
+            drawn = chance.sample(bad, min(1, len(bad)))
+            left = [i for i in others if i not in drawn]
+            drawn += chance.sample(left, min(size - len(kept) - len(drawn), len(left)))
+        chosen = [*kept, *drawn]
+        chosen = self._ordered(chosen, ranking, chance)
+        return Group(
+            ranking.query,
+            tuple(ranking.candidates[i] for i in chosen),
+            tuple(wanted[i] for i in chosen),
+            tuple(_grade(ranking.candidates[i]) for i in chosen),
+        )
+
+    def _ordered(self, chosen: list[int], ranking: Ranking, chance: random.Random) -> list[int]:
+        if self.shown == "shuffled":
+            return chance.sample(chosen, len(chosen))
+        if self.shown == "first-stage":
+            first = [c.first_rank for c in ranking.candidates]
+            return sorted(chosen, key=lambda i: (i if first[i] is None else first[i], i))
+        return chosen
+
+    def lacks(self, ranking: Ranking) -> str:
+        """Why a ranking cannot be trained on; empty when it can."""
+        if ranking.status == "unscored":
+            return "it is unscored"
+        if len(ranking.candidates) < 2:
+            return "it has fewer than 2 documents"
+        positives = sum(_grade(c) > 0 for c in ranking.candidates)
+        if self.targets in ("grades", "binary") and not 0 < positives < len(ranking.candidates):
+            return "it has no document graded above 0" if not positives else "all its documents are relevant"
+        if self.targets == "scores" and sum(c.score is not None for c in ranking.candidates) < 2:
+            return "fewer than 2 of its documents have a teacher's score"
+        return ""
+
+
+@dataclass
+class Groups:
+    """Groups by number, epoch after epoch: the data set that a trainer reads from front to back.
+
+    length: how many there are; they begin anew, drawn otherwise, when the rankings are used up. left_out: reason ->
+    how many rankings. Raises InputError when no ranking can be trained on.
+    """
+
+    rankings: Sequence[Ranking]
+    grouping: Grouping
+    seed: int = 0
+    length: int = 0
+    left_out: dict[str, int] = field(default_factory=dict, init=False)
+    _kept: array[int] = field(default_factory=lambda: array("q"), init=False, repr=False)
+    _order: tuple[int, list[int]] = field(default=(-1, []), init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for number, ranking in enumerate(self.rankings):
+            why = self.grouping.lacks(ranking)
+            if why:
+                self.left_out[why] = self.left_out.get(why, 0) + 1
+            else:
+                self._kept.append(number)
+        if not self._kept:
+            said = "; ".join(f"{count}: {why}" for why, count in self.left_out.items()) or "the file is empty"
+            raise InputError(f"none of {len(self.rankings)} samples can be trained on ({said})")
+        self.length = self.length or self.samples
+
+    @property
+    def samples(self) -> int:
+        """Rankings that are trained on: the groups of one epoch."""
+        return len(self._kept)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, number: int) -> Group:
+        if not 0 <= number < self.length:
+            raise IndexError(number)
+        epoch, place = divmod(number, self.samples)
+        if self._order[0] != epoch:
+            order = list(range(self.samples))
+            _chance(self.seed, epoch, "\norder").shuffle(order)
+            self._order = (epoch, order)
+        ranking = self.rankings[self._kept[self._order[1][place]]]
+        return self.grouping.group(ranking, epoch, self.seed)
+
+
+def _chance(seed: int, epoch: int, name: str) -> random.Random:
+    return random.Random(hashlib.sha256(f"{seed}\n{epoch}\n{name}".encode("utf-8", "surrogatepass")).digest())
+
+
+def _grade(candidate: Candidate) -> float:
+    return max(0.0, float(grade_of(candidate) or 0))
+
+
+def _targets(ranking: Ranking, kind: Targets) -> list[float]:
+    if kind == "order":
+        return [-float(i) for i in range(len(ranking.candidates))]
+    if kind == "scores":
+        return [MISSING if c.score is None else c.score for c in ranking.candidates]
+    grades = [_grade(c) for c in ranking.candidates]
+    return [float(g > 0) for g in grades] if kind == "binary" else grades
+
+
+def _best(targets: Sequence[float]) -> int:
+    return max(range(len(targets)), key=lambda i: targets[i])

@@ -1,0 +1,173 @@
+"""The evaluation gate: a trained model is accepted only when it is better, and nowhere much worse.
+
+Better: over the queries of all held-out sets together the paired difference to the baseline has a bootstrap interval
+above 0. Nowhere much worse: no set's mean falls by more than a stated margin. Both rankings are made here, from the
+same candidates, so that the costs compare too. It does not know how a model was trained.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import ConfigError
+from ..core.types import Candidate, Ranking, Usage
+from ..data.dataset import load_dataset
+from ..evaluate import Difference, compare
+from ..formats.features import grade_of
+from ..formats.graded import Grades, grades
+from ..pipeline import Stage
+
+POOLED = "all queries"
+OLD, NEW = "baseline", "new"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """A set that was not trained on: candidates in first-stage order, and judgements."""
+
+    name: str
+    rankings: tuple[Ranking, ...]
+    grades: Grades
+
+
+@dataclass(frozen=True)
+class Unchanged(Stage):
+    """The first stage itself, as a baseline."""
+
+    def apply(self, rankings: Sequence[Ranking], k: int | None = None) -> list[Ranking]:
+        return [ranking.top(k) for ranking in rankings]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What ranking all sets took. seconds: wall-clock, of this machine, loading of models included."""
+
+    queries: int
+    calls: int
+    tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """accepted, and why not when it is not. rows: one per set, then ``all queries`` together."""
+
+    accepted: bool
+    reasons: tuple[str, ...]
+    measure: str
+    margin: float
+    confidence: float
+    rows: tuple[tuple[str, Difference], ...]
+    costs: Mapping[str, Cost]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        keep = ("baseline_mean", "mean", "difference", "low", "high", "p", "wins", "ties", "losses")
+        rows = [{"set": name, **{k: getattr(row, k) for k in keep}} for name, row in self.rows]
+        said = {k: getattr(self, k) for k in ("accepted", "reasons", "measure", "margin", "confidence")}
+        return {**said, "rows": rows, "costs": {name: asdict(cost) for name, cost in self.costs.items()}}
+
+    def markdown(self) -> str:
+        """The same as a page."""
+        verdict = "accepted" if self.accepted else "not accepted: " + "; ".join(self.reasons)
+        lines = [
+            f"# Evaluation gate: {verdict}", "",
+            f"{self.measure}, paired by query; interval: bootstrap, {self.confidence:.0%}. Accepted when the interval "
+            f"of {POOLED} is above 0 and no set falls by more than {self.margin:g}.", "",
+            "| set | queries | before | after | difference | interval | win / tie / loss |",
+            "|---|---:|---:|---:|---:|---:|---:|",
+        ]  # fmt: skip
+        for name, row in self.rows:
+            count = row.wins + row.ties + row.losses
+            lines.append(
+                f"| {name} | {count} | {row.baseline_mean:.4f} | {row.mean:.4f} | {row.difference:+.4f} "
+                f"| {row.low:+.4f}..{row.high:+.4f} | {row.wins} / {row.ties} / {row.losses} |"
+            )
+        lines += ["", "| cost | queries | calls | tokens | seconds |", "|---|---:|---:|---:|---:|"]
+        lines += [
+            f"| {name} | {cost.queries} | {cost.calls} | {cost.tokens} | {cost.seconds:.1f} |"
+            for name, cost in self.costs.items()
+        ]
+        return "\n".join(lines) + "\n"
+
+
+def gate(
+    baseline: Stage,
+    new: Stage,
+    sets: Sequence[HeldOut],
+    *,
+    measure: str = "nDCG@10",
+    margin: float = 0.01,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Verdict:
+    """Rank every set with both stages and compare. margin: how far a set's mean may fall, in the measure's unit.
+
+    Raises ConfigError without sets or for two of one name.
+    """
+    names = [held.name for held in sets]
+    if not sets or len(set(names)) != len(names) or POOLED in names:
+        raise ConfigError(f"the gate needs held-out sets with different names, other than {POOLED!r}; given: {names}")
+    if margin < 0:
+        raise ConfigError(f"margin={margin}: expected 0 or more")
+    options: dict[str, Any] = {"confidence": confidence, "seed": seed}
+    results: dict[str, dict[str, list[Ranking]]] = {}
+    costs = {}
+    for label, stage in ((OLD, baseline), (NEW, new)):
+        began = time.monotonic()
+        results[label] = {held.name: stage.apply(held.rankings) for held in sets}
+        costs[label] = _cost(results[label], time.monotonic() - began)
+    rows: list[tuple[str, Difference]] = []
+    for held in sets:
+        if len(held.grades) > 1:
+            runs = {label: results[label][held.name] for label in (OLD, NEW)}
+            rows.append((held.name, compare(runs, held.grades, measure, **options).rows[0]))
+    pooled = {label: [r for held in sets for r in _named(held.name, results[label][held.name])] for label in (OLD, NEW)}
+    judged = {f"{held.name}/{query}": docs for held in sets for query, docs in held.grades.items()}
+    whole = compare(pooled, judged, measure, **options).rows[0]
+    reasons = [
+        f"{name} falls by {-row.difference:.4f}, more than {margin:g}" for name, row in rows if row.difference < -margin
+    ]
+    if whole.low <= 0:
+        reasons.insert(0, f"the interval of {POOLED}, {whole.low:+.4f}..{whole.high:+.4f}, is not above 0")
+    return Verdict(not reasons, tuple(reasons), measure, margin, confidence, (*rows, (POOLED, whole)), costs)
+
+
+def held_out_folder(folder: str | Path, *, depth: int = 100, split: str | None = None) -> HeldOut:
+    """A BEIR folder; its own first stage where it has one, else BM25."""
+    from ..retrieve.bm25 import BM25
+
+    dataset = load_dataset(folder)
+    judged = dataset.judged(split)
+    if dataset.first_stages:
+        found = [r for r in dataset.rankings(depth=depth) if r.query.id in judged]
+    else:
+        found = BM25(documents=dataset.corpus).retrieve(list(judged.values()), k=depth)
+    return HeldOut(dataset.name, tuple(found), grades(dataset.qrels(split)))
+
+
+def held_out(name: str, samples: Sequence[Ranking]) -> HeldOut:
+    """Training samples as a held-out set: first-stage order, no scores, their grades as judgements."""
+    rankings, judged = [], {}
+    for ranking in samples:
+        rows = [(i if c.first_rank is None else c.first_rank, c) for i, c in enumerate(ranking.candidates)]
+        ordered = [c for _, c in sorted(rows, key=lambda row: row[0])]
+        rankings.append(Ranking(ranking.query, tuple(Candidate(c.document, c.first_score) for c in ordered)))
+        known = {c.id: int(grade) for c in ordered if (grade := grade_of(c)) is not None}
+        if known:
+            judged[ranking.query.id] = known
+    return HeldOut(name, tuple(rankings), judged)
+
+
+def _named(name: str, rankings: Sequence[Ranking]) -> list[Ranking]:
+    return [replace(r, query=replace(r.query, id=f"{name}/{r.query.id}")) for r in rankings]
+
+
+def _cost(results: Mapping[str, Sequence[Ranking]], seconds: float) -> Cost:
+    ranked = [ranking for rankings in results.values() for ranking in rankings]
+    usage = sum((ranking.usage for ranking in ranked), Usage())
+    return Cost(len(ranked), usage.calls, usage.tokens, round(seconds, 3))

@@ -1,0 +1,158 @@
+"""A recipe: everything that decides a training, as one value and as a TOML file.
+
+A file has ``name``, ``summary``, ``source`` and the tables ``[student]``, ``[objective]``, ``[grouping]``,
+``[settings]``, ``[[data]]`` and ``[gate]``; a table's ``type`` is the name of a student, a loss or a normaliser. The
+recipes of the package lie in ``recipes/``; ``available_recipes`` lists them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .. import losses
+from ..core.errors import ConfigError, UnknownName
+from ..core.params import build, params_of
+from . import students
+from .batches import Grouping
+from .objective import Objective
+from .settings import Settings
+from .students import Student
+
+FOLDER = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True)
+class Data:
+    """A training file; the licence of its texts and who scored them go into the card."""
+
+    path: str
+    licence: str = ""
+    teacher: str = ""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """When the result is accepted: see ``gate``. sets: BEIR folders that were not trained on; their queries are left
+    out of training. baseline: a method of the registry, or ``first-stage``; params: its parameters."""
+
+    sets: tuple[str, ...] = ()
+    measure: str = "nDCG@10"
+    margin: float = 0.01
+    baseline: str = "first-stage"
+    params: Mapping[str, Any] = field(default_factory=dict)
+    depth: int = 100
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """source, teacher, base_licence, limits: what the card says. teacher is that of the publication: it is named, not
+    asked; who scored the data at hand is said there."""
+
+    name: str
+    summary: str
+    student: Student
+    objective: Objective
+    grouping: Grouping = field(default_factory=Grouping)
+    settings: Settings = field(default_factory=Settings)
+    data: tuple[Data, ...] = ()
+    gate: Gate = field(default_factory=Gate)
+    source: str = ""
+    teacher: str = ""
+    base_licence: str = ""
+    limits: tuple[str, ...] = ()
+
+
+_KNOWN: dict[str, Any] = {
+    **{name: getattr(losses, name) for name in losses.__all__},
+    **{name: getattr(students, name) for name in students.__all__},
+}
+_PARTS = {"objective": Objective, "grouping": Grouping, "settings": Settings, "gate": Gate}
+
+
+def available_recipes() -> list[str]:
+    """Names of the package's recipes.
+
+    >>> "margin-mse" in available_recipes()
+    True
+    """
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def read_recipe(name: str | Path, changes: Mapping[str, Any] | None = None) -> Recipe:
+    """A recipe by its name or path. changes: ``{"settings.steps": 100}``, put into the file's tables first.
+
+    Raises UnknownName when there is none, ConfigError for what is wrong in it.
+    """
+    path = Path(name)
+    if not path.is_file():
+        path = FOLDER / f"{name}.toml"
+        if not path.is_file():
+            raise UnknownName("recipe (or file)", str(name), available_recipes())
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not a TOML document: {error}") from error
+    for place, value in (changes or {}).items():
+        _put(table, place.split("."), value)
+    try:
+        return _recipe(table)
+    except (ConfigError, TypeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _recipe(table: dict[str, Any]) -> Recipe:
+    given = {name: value for name, value in table.items() if name != "type"}
+    unknown = sorted(set(given) - set(Recipe.__dataclass_fields__))
+    if unknown:
+        raise ConfigError(f"unknown entry {unknown[0]!r}; known: {', '.join(Recipe.__dataclass_fields__)}")
+    missing = [name for name in ("name", "summary", "student", "objective") if name not in given]
+    if missing:
+        raise ConfigError(f"the entry {missing[0]!r} is missing")
+    for name, kind in _PARTS.items():
+        if name in given:
+            given[name] = {"type": _path(kind), **given[name]}
+    given["data"] = [{"type": _path(Data), **row} for row in given.get("data", ())]
+    built = {name: build(_with_paths(value)) for name, value in given.items()}
+    if not isinstance(built["student"], Student):
+        raise ConfigError(f"[student] needs a type, one of {', '.join(_students())}")
+    return Recipe(**built)
+
+
+def _with_paths(value: Any) -> Any:
+    """Short names of types written out."""
+    if isinstance(value, list):
+        return [_with_paths(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    done = {k: _with_paths(v) for k, v in value.items()}
+    kind = done.get("type")
+    if isinstance(kind, str) and ":" not in kind and kind not in ("none", "mapping", "function"):
+        if kind not in _KNOWN:
+            raise UnknownName("type", kind, _KNOWN)
+        done["type"] = _path(_KNOWN[kind])
+    return done
+
+
+def _path(kind: type) -> str:
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _put(table: dict[str, Any], place: list[str], value: Any) -> None:
+    for name in place[:-1]:
+        table = table.setdefault(name, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"{'.'.join(place)}: {name} is no table")
+    table[place[-1]] = value
+
+
+def _students() -> list[str]:
+    return [name for name, kind in _KNOWN.items() if isinstance(kind, type) and issubclass(kind, Student)]
+
+
+def changed(part: Any, **values: Any) -> Any:
+    """A part with other values, as a new object: nothing that it has read already is kept."""
+    return type(part)(**{**params_of(part), **values})

@@ -1,0 +1,85 @@
+"""Late interaction as a student: every query token finds its best document token (MaxSim), beside the cosine of the
+means.
+
+Sources: Khattab and Zaharia 2020, arXiv 2004.12832, equation 3; JaColBERTv2.5 (arXiv 2407.20750) trains it by min-max
+KL. Not as in ColBERT: the mean over query tokens instead of the sum, no projection, no [MASK] tokens, and [CLS] and
+[SEP] take part; all this is what the runtime computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, Literal
+
+from ...backends.transformers.local import Task
+from ...core.errors import ConfigError
+from ...losses.normalise import MinMax
+from ..batches import Group
+from ..objective import Given
+from ._base import Student, laid_out
+from ._vectors import mean_pooled, query_and_document_states, read_apart, sentence_transformers_files
+
+
+@dataclass(frozen=True)
+class LateInteraction(Student):
+    """Opened by ``late-interaction``, whose score is the ``sum`` here when its ``first_stage`` is 0.
+
+    score: ``maxsim`` alone, or ``sum``: MaxSim and cosine of the means, each min-max scaled over the list, as at
+    inference (it has no ``across``, since that scale has no meaning between lists). scale: factor on the scores.
+    """
+
+    _: KW_ONLY
+    score: Literal["maxsim", "sum"] = "maxsim"
+    scale: float = 1.0
+    query_prefix: str = ""
+    document_prefix: str = ""
+    max_length: int = 256
+
+    task: ClassVar[Task] = "embedding"
+    gives: ClassVar[frozenset[Given]] = frozenset({"scores", "across"})
+
+    def __post_init__(self) -> None:
+        if self.scale <= 0 or self.score not in ("maxsim", "sum"):
+            raise ConfigError(f"scale={self.scale}, score={self.score!r}: expected above 0, maxsim or sum")
+
+    def features(self, groups: Sequence[Group]) -> dict[str, Any]:
+        prefixes = {"query_prefix": self.query_prefix, "document_prefix": self.document_prefix}
+        return read_apart(self, groups, **prefixes, room=self.window(self.max_length))
+
+    def forward(self, module: Any, features: Mapping[str, Any], wanted: frozenset[Given]) -> dict[Given, Any]:
+        torch = self.loaded.torch
+        queries, documents = query_and_document_states(module, features)
+        query_mask, mask, places = features["query_mask"], features["attention"], features["places"]
+        shape = (len(queries), int(places[:, 1].max()) + 1)
+        asked = torch.nn.functional.normalize(queries, dim=-1) * query_mask[..., None]
+        rows = torch.nn.functional.normalize(documents, dim=-1)
+        counts = query_mask.sum(1, keepdim=True)
+        given: dict[Given, Any] = {}
+        if "across" in wanted:
+            table = torch.einsum("qth,dsh->qdts", asked, rows)
+            table = table.masked_fill(mask[None, :, None, :] == 0, -torch.inf)
+            found = (table.amax(-1) * query_mask[:, None, :]).sum(-1) / counts
+            laid = laid_out(found.T, places, shape)  # (lists, documents, queries)
+            given["across"] = self.scale * laid.permute(2, 0, 1)
+        if "scores" in wanted:
+            own = asked[places[:, 0]]
+            table = torch.einsum("dth,dsh->dts", own, rows).masked_fill(mask[:, None, :] == 0, -torch.inf)
+            best = (table.amax(-1) * query_mask[places[:, 0]]).sum(-1) / counts[places[:, 0], 0]
+            maxsim = laid_out(best, places, shape)
+            given["scores"] = self.scale * maxsim
+            if self.score == "sum":
+                real = laid_out(torch.ones_like(best), places, shape) > 0
+                cosine = torch.nn.functional.cosine_similarity(
+                    mean_pooled(queries, query_mask)[places[:, 0]], mean_pooled(documents, mask), dim=-1
+                )
+                parts = MinMax(1e-12)(maxsim, real) + MinMax(1e-12)(laid_out(cosine, places, shape), real)
+                given["scores"] = self.scale * parts
+        return given
+
+    def settings(self) -> dict[str, Any]:
+        dim, window = int(self.loaded.config.hidden_size), self.window(self.max_length)
+        return sentence_transformers_files(self.query_prefix, self.document_prefix, dim, window)
+
+    def opens_with(self, folder: str) -> dict[str, Any]:
+        return {"method": "late-interaction", "model": folder}

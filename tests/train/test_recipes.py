@@ -1,0 +1,113 @@
+"""Recipes: read, changed, written and read again; every one of the package runs on a tiny model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from shortlist import load
+from shortlist.core.errors import ConfigError, UnknownName
+from shortlist.core.params import from_toml, to_toml
+from shortlist.formats import write
+from shortlist.train.generated import first_stage, generated
+from shortlist.train.recipe import Data, available_recipes, read_recipe
+from shortlist.train.trainer import check
+
+
+@pytest.mark.parametrize("name", available_recipes())
+def test_every_recipe_is_whole_and_survives_toml(name: str) -> None:
+    recipe = read_recipe(name)
+    assert recipe.name == name
+    assert recipe.source
+    check(recipe.student, recipe.objective, recipe.grouping)
+    assert from_toml(to_toml(recipe)) == recipe
+
+
+def test_changes_reach_the_parts() -> None:
+    recipe = read_recipe("gmr", {"settings.steps": 3, "objective.direction.weight": "contrastive", "student.base": "x"})
+    assert recipe.settings.steps == 3
+    assert recipe.objective.direction is not None
+    assert recipe.objective.direction.weight == "contrastive"
+    assert recipe.student.base == "x"
+
+
+def test_what_is_wrong_in_a_recipe_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match="margin-mse"):
+        read_recipe("margin-mze")
+    good = 'name = "n"\nsummary = "s"\n[student]\ntype = "BiEncoder"\nbase = "b"\n[objective.ranking]\ntype = "KL"\n'
+    path = tmp_path / "r.toml"
+    for text, said in (
+        (good.replace("BiEncoder", "TriEncoder"), "TriEncoder"),
+        (good.replace('base = "b"', "bass = 1"), "bass"),
+        (good + "[settinks]\nsteps = 1\n", "settinks"),
+        (good.replace("[objective.ranking]", "[other]"), "other"),
+        (good + "[settings]\nsteps = 0\n", "steps=0"),
+        (good + "]", "TOML"),
+    ):
+        path.write_text(text)
+        with pytest.raises(ConfigError, match=said):
+            read_recipe(path)
+    path.write_text(good)
+    assert read_recipe(path).name == "n"
+
+
+SLOW = [name for name in available_recipes() if name not in ("distil-bi-encoder", "first")]
+
+
+@pytest.mark.parametrize(
+    "name", ["distil-bi-encoder", "first", *(pytest.param(n, marks=pytest.mark.slow) for n in SLOW)]
+)
+def test_a_smoke_run_leaves_a_model_that_opens(name: str, models: dict[str, Path], tmp_path: Path) -> None:
+    from shortlist.train.run import run_recipe
+
+    output = tmp_path / "model"
+    result = run_recipe(read_recipe(name), output, smoke=True)
+    assert result.verdict is not None
+    opened = dict(result.opens_with)
+    stage = load(opened.pop("method"), **opened)
+    (ranked,) = stage(first_stage(generated(1, 5)))
+    assert ranked.status == "ranked"
+    record = json.loads((output / "training" / "manifest.json").read_text())
+    assert record["trained"]["updates"] == 6
+    assert record["recipe"]["name"] == name
+    assert record["versions"]["accelerate"]
+    card = (output / "README.md").read_text()
+    assert "smoke run" in card
+    assert read_recipe(name).source in card
+    assert (output / "training" / "gate.md").read_text().startswith("# Evaluation gate")
+    assert from_toml((output / "training" / "recipe.toml").read_text()).student.base == record["base"]["name"]
+
+
+def test_training_files_their_licences_and_leaks(models: dict[str, Path], tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from shortlist.train.run import run_recipe
+
+    samples = generated(12, 6, seed=4)
+    write(samples, tmp_path / "samples.jsonl")
+    folder = tmp_path / "held"  # a BEIR folder that asks two of the training queries
+    (folder / "qrels").mkdir(parents=True)
+    asked = samples[:2]
+    documents = [c.document for ranking in asked for c in ranking.candidates]
+    (folder / "corpus.jsonl").write_text("".join(json.dumps({"_id": d.id, "text": d.text}) + "\n" for d in documents))
+    (folder / "queries.jsonl").write_text(
+        "".join(json.dumps({"_id": r.query.id, "text": r.query.text}) + "\n" for r in asked)
+    )
+    lines = [f"{r.query.id}\t{c.id}\t{c.document.metadata['grade']}\n" for r in asked for c in r.candidates]
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(lines))
+    recipe = read_recipe("distil-cross-encoder", {"student.base": str(models["encoder"]), "settings.device": "cpu"})
+    recipe = replace(recipe, data=(Data(str(tmp_path / "samples.jsonl"), "CC0-1.0"),))
+    recipe = replace(recipe, gate=replace(recipe.gate, sets=(str(folder),)))
+    result = run_recipe(recipe, tmp_path / "model")
+    assert result.leaks.count == 2
+    assert result.trained.samples == 10
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "licence: CC0-1.0" in card
+    assert "base model" in card
+    assert "licence: not stated" in card  # the base's
+    with pytest.raises(ConfigError, match="differs"):
+        run_recipe(replace(recipe, name="other"), tmp_path / "model", resume=True)
+    with pytest.raises(ConfigError, match="no training file"):
+        run_recipe(replace(recipe, data=()), tmp_path / "empty")
