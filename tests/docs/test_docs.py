@@ -43,8 +43,8 @@ def name(page: Path) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", WITH_EXAMPLES, ids=name)
 def test_examples_run_and_print_what_the_page_says(page: Path) -> None:
-    if docs_run.TINY in page.read_text(encoding="utf-8"):
-        pytest.importorskip("torch", reason="the page runs a language model (extra `local`)")
+    if any(needs in page.read_text(encoding="utf-8") for needs in (docs_run.TINY, "import torch")):
+        pytest.importorskip("torch", reason="the page runs a language model or a loss (extra `local`)")
     choice = choose()
     compare = (choice.runtime, choice.precision) == WRITTEN_WITH
     assert not (found := docs_run.problems(page, compare=compare)), "\n\n".join(found)

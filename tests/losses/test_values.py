@@ -263,8 +263,9 @@ def test_what_cannot_be_meant_is_refused() -> None:
 
 
 def test_rank_net_is_what_the_authors_code_computes() -> None:
-    """Recorded from ``rank_net(s, t, weighted=True)`` of gangiswag/llm-reranker 2d7cba4 (FIRST) and of castorini/rank_llm
-    1b3cabb (the same number), and from RankGPT's ``rank_net`` (0d62bc3) with labels 1 / rank; torch 2.13, float32."""
+    """Recorded from ``rank_net(s, t, weighted=True)`` of gangiswag/llm-reranker 2d7cba4 (FIRST) and of
+    castorini/rank_llm 1b3cabb (the same number), and from RankGPT's ``rank_net`` (0d62bc3) with labels 1 / rank; torch
+    2.13, float32."""
     scores, order = one([0.3, -1.2, 2.0, 0.9, 0.25, -0.4, 1.1, 0.0]), one([3, 1, 7, 2, 8, 4, 6, 5])
     assert float(RankNet("ranks")(scores, order)) == pytest.approx(0.08407904207706451, rel=1e-6)
     assert float(RankNet()(scores, order)) == pytest.approx(0.5698703527450562, rel=1e-6)

@@ -28,8 +28,9 @@ class CrossEncoder(Student):
     """Any sequence-classification architecture; opened by ``cross-encoder`` (the BERT family) or
     ``sequence-classifier``.
 
-    query, document, join, append_eos, query_tokens, document_tokens: as in ``SequenceClassifier``. titled: as in ``Pairs``. max_length: tokens of a
-    pair; what is longer loses the end of its document in training (at inference it is split).
+    query, document, join, append_eos, query_tokens, document_tokens: as in ``SequenceClassifier``. titled: as in
+    ``Pairs``. max_length: tokens of a pair; what is longer loses the end of its document in training (at inference it
+    is split).
     """
 
     _: KW_ONLY
