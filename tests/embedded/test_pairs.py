@@ -11,7 +11,8 @@ import pytest
 from shortlist.backends.embedded import Encoder, Length, PairScorer
 from shortlist.core.errors import ConfigError
 from shortlist.core.protocols import Capability
-from shortlist.core.types import Scale
+from shortlist.core.types import Candidate, Document, Query, Scale
+from shortlist.scorers import Pairs
 
 QUERY = "how long is the life of a flea"
 PAIRS = [
@@ -78,6 +79,18 @@ def test_a_query_longer_than_the_window_leaves_room_for_the_document(tiny: Path,
     scorer = PairScorer(tiny, precision="fp32", max_length=23)
     expected = oracle().logits("how " * 15, "flea " * 5)
     np.testing.assert_allclose(scorer.pair_scores([("how " * 90, "flea " * 90)]), expected, atol=2e-5)
+
+
+def test_a_cut_query_is_the_same_beside_every_document_and_is_recorded(tiny: Path, oracle: type) -> None:
+    scorer = PairScorer(tiny, precision="fp32", max_length=23)
+    query = "how " * 18  # would fit beside one word
+    np.testing.assert_allclose(scorer.pair_scores([(query, "flea")]), oracle().logits("how " * 15, "flea"), atol=2e-5)
+    assert scorer.stats.cut == 1
+    assert scorer.lengths([query, "how"], kind="query") == [Length(18, 15), Length(1, 1)]
+    candidates = tuple(Candidate(Document(str(i), text)) for i, text in enumerate(["flea", "concrete"]))
+    (call,) = Pairs(scorer).score([(Query("q", query), candidates)])
+    assert [(r.kind, r.detail) for r in call.repairs] == [("query_cut", "15 of 18 tokens")]
+    assert Pairs(scorer).score([(Query("q", "how"), candidates)])[0].repairs == ()
 
 
 def test_passages_of_a_split_fit_beside_the_query(tiny: Path) -> None:

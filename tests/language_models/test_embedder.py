@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from shortlist.backends.transformers import Embedder
-from shortlist.core.errors import InputError
+from shortlist.core.errors import ConfigError, InputError
 from shortlist.core.exchange import Message, Request
 from shortlist.core.protocols import Capability
-from shortlist.core.types import Candidate, Document, Query
+from shortlist.core.types import Candidate, Document, Length, Query
 from shortlist.scorers.cosine import Cosine
 from shortlist.scorers.late import LateInteraction
 
@@ -65,6 +65,27 @@ def test_long_texts_are_cut_before_the_end_token_or_split(decoders: dict[str, Pa
     backend.embed(passages, kind="document")
     assert len(passages) > 2
     assert backend.counts["cut"] == 1
+
+
+def test_a_cut_query_is_recorded(decoders: dict[str, Path]) -> None:
+    backend = Embedder(decoders["llama"], end="<|im_end|>", query_prefix="how: ", max_length=16)
+    long, tokenizer = "the cost of concrete floors is low in spring " * 4, backend.loaded.tokenizer
+    total = len(tokenizer(f"how: {long}<|im_end|>")["input_ids"])
+    assert backend.lengths([long, "a"], kind="query")[0] == Length(total, 16)
+    assert not backend.lengths(["a"], kind="document")[0].cut
+    candidates = [Candidate(Document("d", "a flea"))]
+    for scorer in (Cosine(backend), LateInteraction(backend)):
+        cut, whole = scorer.score([(Query("q", long), candidates), (Query("r", "a"), candidates)])
+        assert [(r.kind, r.detail) for r in cut.repairs] == [("query_cut", f"16 of {total} tokens")]
+        assert whole.repairs == () and whole.usage.prompt_tokens > 0
+
+
+def test_a_prefix_that_leaves_no_room_is_an_error(decoders: dict[str, Path]) -> None:
+    backend = Embedder(
+        decoders["llama"], query_prefix="the cost of concrete floors is low in spring " * 2, max_length=16
+    )
+    with pytest.raises(ConfigError, match=r"the query prefix takes .* leaves nothing of the text"):
+        backend.embed(["flea", "floor"], kind="query")
 
 
 def test_it_serves_the_cosine_scorer(decoders: dict[str, Path]) -> None:

@@ -221,5 +221,5 @@ def test_dear_keeps_stage_one_when_the_reasoning_cannot_be_read() -> None:
 
 
 def test_dear_needs_both_models() -> None:
-    with pytest.raises(ConfigError, match="give a model"):
+    with pytest.raises(ConfigError, match=r"give pointwise=\.\.\."):
         load("dear", model="folder")

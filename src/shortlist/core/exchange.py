@@ -141,12 +141,14 @@ class AttentionMass:
 class Reading:
     """What a readout understood: one score per document (finite or ``MISSING``) and what it had to mend.
 
-    valid: False when nothing usable was said, so that the order below is only the order that was there before.
+    valid: False when nothing usable was said, so that the order below is only the order that was there before. usage:
+    what a backend spent that gives readings itself (GROUP_SCORES); elsewhere the completion says it.
     """
 
     scores: Scores
     repairs: tuple[Repair, ...] = ()
     valid: bool = True
+    usage: Usage = ONE_CALL
 
 
 @dataclass(frozen=True, slots=True)

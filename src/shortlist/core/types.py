@@ -126,6 +126,18 @@ ONE_CALL = Usage(calls=1)
 
 
 @dataclass(frozen=True, slots=True)
+class Length:
+    """Tokens of a text (a backend's ``lengths`` says which are counted), and how many of them the model reads."""
+
+    tokens: int
+    kept: int
+
+    @property
+    def cut(self) -> bool:
+        return self.kept < self.tokens
+
+
+@dataclass(frozen=True, slots=True)
 class Repair:
     """Something that was mended instead of failing: what kind, how often, and the evidence.
 

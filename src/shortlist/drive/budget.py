@@ -15,6 +15,10 @@ class Budget:
 
     Calls are counted before they are sent, so the limit holds exactly. Tokens and seconds are looked at between
     rounds, so one round may overshoot. ``None`` is no limit.
+
+    A token budget limits only what counts its tokens (``Usage.tokens``). Cross-encoders without torch (``PairScorer``)
+    do not, since they would have to tokenise twice, nor do endpoints that state no usage or a backend of your own
+    without ``lengths``, ``measure`` or ``pair_tokens``: there it never stops anything; use calls or seconds.
     """
 
     calls: int | None = None

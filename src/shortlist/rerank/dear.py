@@ -4,8 +4,12 @@ Source: Abdallah et al. 2025, arXiv 2508.16998 (DeAR).
 
 Stage 1 reads "query: ..." and "document: ..." as two texts. Stage 2 ranks the first 30 in windows of 20 with stride 10,
 and the final order is by position, since what a window says of its documents is no score. Stage 2's prompt has the
-published form in our words. The authors cut a pair to 228 tokens; here longer documents are split into passages of
-which the best counts. Hyphens of titles become blanks, as tevatron, from which the form comes, has it.
+published form in our words. Hyphens of titles become blanks, as tevatron, from which the form comes, has it.
+
+Lengths of stage 1. Published: trained with 32 tokens of the query and 196 of the document in their forms, and run with
+pairs of 228 whose longer text loses its end. As published here: pairs of 228 and, as in training, 32 of the query. Not
+as published: a longer document is read to its end, in passages of which the best counts; it is cut with
+``document_tokens=196`` (repair ``passage_cut``). A cut query is the repair ``query_cut``.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..core.errors import ConfigError
 from ..core.protocols import GenerateBackend, PairBackend
 from ..drive import Scheduled
 from ..pipeline import Head, Then
@@ -40,14 +45,20 @@ def build(
     depth: int = 30,
     window: int = 20,
     stride: int = 10,
+    query_tokens: int | None = 32,
+    document_tokens: int | None = None,
     aggregate: Aggregate = "max",
 ) -> Then:
     """model, options: of stage 2, see ``_language_model``. pointwise, pointwise_options: of stage 1, a folder or hub
     name, as ``SequenceClassifier`` takes them. backend: used instead of both models, unless ``pointwise`` is given.
 
-    depth: documents that stage 2 sees.
+    depth: documents that stage 2 sees. query_tokens, document_tokens: limits of stage 1, the forms counted in; None:
+    only the window.
     """
-    given = {**(FORM if pointwise is not None else {}), **(pointwise_options or {})}
+    if pointwise is None and pointwise_backend is None and backend is None:
+        raise ConfigError("give pointwise=... (the folder or hub name of stage 1)")
+    form = {**FORM, "query_tokens": query_tokens, "document_tokens": document_tokens}
+    given = {**(form if pointwise is not None else {}), **(pointwise_options or {})}
     head: PairBackend = opened(
         pointwise,
         backend if pointwise is None and pointwise_backend is None else pointwise_backend,

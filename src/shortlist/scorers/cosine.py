@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..core.protocols import Capability, Comparable, EmbedBackend, ScoredGroup
-from ..core.types import Call, Scale, Usage
-from ._fit import fits, query_repairs, split_for
+from ..core.types import Call, Scale
+from ._fit import Spent, fits, query_repairs, split_for, tokens_read
 from .passages import Aggregate, aggregate, split_all, split_repair
 
 
 @dataclass(frozen=True)
 class Cosine:
-    """Query and documents are encoded apart; equal texts are encoded once per call.
+    """Query and documents are encoded apart; equal texts are encoded once per call. Usage counts a text once per query,
+    where it is met first, whatever other queries are in the same call.
 
     aggregate: how the passages of one long document become its score.
     """
@@ -46,13 +47,15 @@ class Cosine:
         distinct = list(dict.fromkeys(passages))
         query_rows = dict(zip(queries, self.backend.embed(queries, kind="query"), strict=True))
         rows = dict(zip(distinct, self.backend.embed(distinct, kind="document"), strict=True)) if distinct else {}
+        spent = Spent(tokens_read(self.backend, queries, "query"), tokens_read(self.backend, distinct, "document"))
+        told = query_repairs(self.backend, [query for query, _ in groups])
         calls, document, passage = [], 0, 0
-        for query, candidates in groups:
+        for (query, candidates), said in zip(groups, told, strict=True):
             sizes = counts[document : document + len(candidates)]
             shown = passages[passage : passage + sum(sizes)]
             similar = [float(query_rows[query.text] @ rows[text]) for text in shown]
-            repairs = (*query_repairs(self.backend, query), *(r for size in sizes for r in split_repair(size)))
+            repairs = (*said, *(r for size in sizes for r in split_repair(size)))
             scores = tuple(aggregate(similar, sizes, self.aggregate))
-            calls.append(Call(tuple(c.id for c in candidates), scores, "", repairs, Usage(calls=len(shown))))
+            calls.append(Call(tuple(c.id for c in candidates), scores, "", repairs, spent.on(query, shown)))
             document, passage = document + len(candidates), passage + sum(sizes)
         return calls

@@ -37,9 +37,8 @@ class Grouped:
 
     def score(self, groups: Sequence[ScoredGroup]) -> Sequence[Call]:
         readings = self.backend.group_scores([(q.text, [c.document.full_text for c in shown]) for q, shown in groups])
+        told = query_repairs(self.backend, [query for query, _ in groups])
         return [
-            Call(
-                tuple(c.id for c in shown), reading.scores, "", (*query_repairs(self.backend, query), *reading.repairs)
-            )
-            for (query, shown), reading in zip(groups, readings, strict=True)
+            Call(tuple(c.id for c in shown), reading.scores, "", (*repairs, *reading.repairs), reading.usage)
+            for (_, shown), repairs, reading in zip(groups, told, readings, strict=True)
         ]

@@ -62,8 +62,10 @@ class LateInteraction:
         )
         shown = [states[text] for text in passages]
         scores = self._list_scores(query_states, shown, sizes, [_first_score(c) for c in candidates])
-        repairs = (*query_repairs(self.backend, query), *(r for size in sizes for r in split_repair(size)))
-        return Call(tuple(c.id for c in candidates), scores, "", repairs, Usage(calls=1))
+        (said,) = query_repairs(self.backend, [query])
+        repairs = (*said, *(r for size in sizes for r in split_repair(size)))
+        tokens = len(query_states) + sum(map(len, states.values()))  # a row each, also where a cache had them
+        return Call(tuple(c.id for c in candidates), scores, "", repairs, Usage(calls=1, prompt_tokens=tokens))
 
     def _list_scores(
         self, query: Any, passages: Sequence[Any], sizes: Sequence[int], first: Sequence[float | None]

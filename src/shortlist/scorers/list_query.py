@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ..core.errors import ConfigError
 from ..core.protocols import Capability, Comparable, Prompt, PromptEmbedBackend, ScoredGroup
 from ..core.types import Call, Scale, Usage
-from ._fit import fits, split_for
+from ._fit import Spent, fits, split_for, tokens_read
 from .passages import Aggregate, aggregate, split_all, split_repair
 
 
@@ -21,7 +21,8 @@ class ListQuery:
     """The vector of a prompt that shows the query and the first ``shown`` documents takes the query's place.
 
     All documents of the group are scored, also those that the prompt does not show; equal texts are encoded once per
-    call. The scores depend on the documents shown, so they are not comparable between groups.
+    call, and counted once per query. Tokens are counted where the backend has ``measure`` and ``lengths``. The scores
+    depend on the documents shown, so they are not comparable between groups.
     """
 
     prompt: Prompt
@@ -58,13 +59,17 @@ class ListQuery:
         passages, counts = split_all(texts, split_for(self.backend, ""))
         distinct = list(dict.fromkeys(passages))
         rows = dict(zip(distinct, self.backend.embed(distinct, kind="document"), strict=True)) if distinct else {}
+        spent = Spent({}, tokens_read(self.backend, distinct, "document"))
+        measure = getattr(self.backend, "measure", None)
         calls, document, passage = [], 0, 0
-        for (_, candidates), request, vector in zip(groups, asked, queries, strict=True):
+        for (query, candidates), request, vector in zip(groups, asked, queries, strict=True):
             sizes = counts[document : document + len(candidates)]
-            similar = [float(vector @ rows[text]) for text in passages[passage : passage + sum(sizes)]]
+            texts = passages[passage : passage + sum(sizes)]
+            similar = [float(vector @ rows[text]) for text in texts]
             split = [r for size in sizes for r in split_repair(size)]
             scores = tuple(aggregate(similar, sizes, self.aggregate))
             repairs = (*request.repairs, *split)
-            calls.append(Call(tuple(c.id for c in candidates), scores, "", repairs, Usage(calls=1 + len(similar))))
+            usage = Usage(1, measure(request) if measure else 0) + spent.on(query, texts)
+            calls.append(Call(tuple(c.id for c in candidates), scores, "", repairs, usage))
             document, passage = document + len(candidates), passage + sum(sizes)
         return calls

@@ -11,8 +11,8 @@ from typing import Literal
 
 from ..core.errors import ConfigError
 from ..core.protocols import Capability, Comparable, PairBackend, ScoredGroup
-from ..core.types import Call, Document, Scale, Usage
-from ._fit import fits, query_repairs, split_for
+from ..core.types import Call, Candidate, Document, Query, Repair, Scale, Usage
+from ._fit import cuts, fits, query_repairs, split_for
 from .passages import Aggregate, aggregate, split_all, split_repair
 
 
@@ -23,6 +23,8 @@ class Pairs:
     aggregate: how the passages of one document become its score. titled: ``plain`` puts a blank between title and text;
     ``tevatron`` also without a title, and has blanks for the hyphens of titles (MS MARCO's sign for none), as RankLLaMA
     was trained.
+
+    Tokens are counted where the backend has ``pair_tokens``; others (``PairScorer``) would have to tokenise twice.
     """
 
     backend: PairBackend
@@ -55,15 +57,35 @@ class Pairs:
             pairs += [(query.text, passage) for passage in passages]
             counts.append(len(passages))
         scores = aggregate(self.backend.pair_scores(pairs) if pairs else [], counts, self.aggregate)
-        calls, start = [], 0
-        for query, candidates in groups:
-            end = start + len(candidates)
+        tokens, cut = self._tokens(pairs), self._cut(shown)
+        told = query_repairs(self.backend, [query for query, _ in groups])
+        calls, start, first = [], 0, 0
+        for (_, candidates), said in zip(groups, told, strict=True):
+            end, last = start + len(candidates), first + sum(counts[start : start + len(candidates)])
             split = (r for count in counts[start:end] for r in split_repair(count))
-            repairs = (*query_repairs(self.backend, query), *split)
-            usage = Usage(calls=sum(counts[start:end]))
+            repairs = (*said, *(cut[i] for i in range(start, end) if i in cut), *split)
+            usage = Usage(calls=last - first, prompt_tokens=sum(tokens[first:last]))
             calls.append(Call(tuple(c.id for c in candidates), tuple(scores[start:end]), "", repairs, usage))
-            start = end
+            start, first = end, last
         return calls
+
+    def _tokens(self, pairs: Sequence[tuple[str, str]]) -> Sequence[int]:
+        """Tokens of each pair, where the backend counts them cheaply; else nothing."""
+        count = getattr(self.backend, "pair_tokens", None)
+        return count(pairs) if count is not None else ()
+
+    def _cut(self, shown: Sequence[tuple[Query, Candidate]]) -> dict[int, Repair]:
+        """By position: documents that lose their end to a limit on documents (``document_tokens``), which few backends
+        have; without one they are split, and nothing is lost."""
+        if getattr(self.backend, "document_tokens", None) is None:
+            return {}
+        texts = [titled_text(candidate.document, self.titled) for _, candidate in shown]
+        short = cuts(self.backend, texts, "document")
+        return {
+            i: Repair("passage_cut", detail=f"{candidate.id}: {short[text]}")
+            for i, ((_, candidate), text) in enumerate(zip(shown, texts, strict=True))
+            if text in short
+        }
 
 
 def titled_text(document: Document, titled: Literal["plain", "tevatron"] = "plain") -> str:

@@ -4,10 +4,10 @@
 `StateCache` keeps token states on disk (`CachedEncoder` uses it), `describe` says what runs on this machine and why.
 """
 
+from ...core.types import Length
 from .cached import CachedEncoder
 from .choice import Choice, choose, describe
 from .encoder import Encoder
-from .loaded import Length
 from .pairs import PairScorer
 from .state_cache import StateCache
 from .tokens import Passage

@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 
 from shortlist.core.protocols import Capability
+from shortlist.core.types import Length
 
 from ...core.places import cache_folder
 from .encoder import Encoder, Kind, States
-from .loaded import Length
 from .state_cache import StateCache, pack, unpack
 
 _CHUNK = 256  # passages encoded between two writes: what a killed job loses at most

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shortlist.core.protocols import Capability
+from shortlist.core.types import Length
 
 from ..similarity import unit_rows
 from .batches import Encoded, Stats
 from .choice import AnyPrecision, AnyRuntime, Choice
 from .folder import DEFAULT
-from .loaded import Length, LoadedModel
+from .loaded import LoadedModel
 from .tokens import Passage
 
 Kind = Literal["query", "document"]

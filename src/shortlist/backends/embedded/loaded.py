@@ -20,18 +20,6 @@ from .ort_graph import Output
 from .sessions import open_model, settle
 
 
-@dataclass(frozen=True, slots=True)
-class Length:
-    """Tokens of a text, special tokens included, and how many of them fit the window."""
-
-    tokens: int
-    kept: int
-
-    @property
-    def cut(self) -> bool:
-        return self.kept < self.tokens
-
-
 @dataclass
 class LoadedModel:
     """A model that is found, read and opened when it is first needed, by one thread."""

@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shortlist.core.errors import ConfigError
 from shortlist.core.protocols import Capability
-from shortlist.core.types import Scale
+from shortlist.core.types import Length, Scale
 
 from .batches import Encoded, Stats
 from .choice import AnyPrecision, AnyRuntime, Choice
-from .loaded import Length, LoadedModel
+from .loaded import LoadedModel
 from .tokens import Passage
 
 
@@ -25,9 +26,9 @@ class PairScorer:
     """Scores pairs with a cross-encoder; parameters as for ``Encoder``.
 
     label: which output is the score when the head has more than two; with one output it is that, with two the second
-    minus the first. A pair that is longer than the window loses the end of its document (the query stays whole, up to
-    three quarters of the window); it is counted (``stats.cut``), ``lengths`` tells which, ``split`` makes passages that
-    fit beside a query.
+    minus the first. The query keeps at most three quarters of the window, beside every document; the document loses its
+    end to fit the rest. Pairs that were cut are counted (``stats.cut``), ``lengths`` tells which, ``split`` makes
+    passages that fit beside a query.
     """
 
     path: str | Path
@@ -95,30 +96,51 @@ class PairScorer:
         rows = self._loaded.run([self._encode(pair) for pair in pairs], lambda row, length: row)
         return np.stack(rows) if rows else np.zeros((0, max(model.labels, 1)), np.float32)
 
-    def lengths(self, pairs: Sequence[tuple[str, str]]) -> list[Length]:
-        """Tokens of each pair and how many fit the window; tokenises, does not score."""
-        tokens = self._loaded.model.tokens
-        counts = [len(tokens.ids(query)) + len(tokens.ids(text)) + tokens.pair_extra for query, text in pairs]
-        return [Length(count, min(count, self.window)) for count in counts]
+    @overload
+    def lengths(self, texts: Sequence[tuple[str, str]], *, kind: Literal["pair"] = "pair") -> list[Length]: ...
+    @overload
+    def lengths(self, texts: Sequence[str], *, kind: Literal["query"]) -> list[Length]: ...
+    def lengths(
+        self, texts: Sequence[tuple[str, str]] | Sequence[str], *, kind: Literal["pair", "query"] = "pair"
+    ) -> list[Length]:
+        """Tokens of each pair, special tokens included, or of each query, without them, and how many are read;
+        tokenises, does not score."""
+        tokens, found = self._loaded.model.tokens, []
+        for text in texts:
+            query, document = (text, None) if isinstance(text, str) else text
+            asked = len(tokens.ids(query))
+            kept = min(asked, self._query_room)
+            if document is None:
+                found.append(Length(asked, kept))
+                continue
+            shown = len(tokens.ids(document))
+            read = min(kept + shown + tokens.pair_extra, self.window)
+            found.append(Length(asked + shown + tokens.pair_extra, read))
+        return found
 
     def split(self, query: str, text: str, *, overlap: int = 32) -> list[Passage]:
         """Passages of ``text`` that fit the window beside ``query``."""
         room = self.window - self._loaded.model.tokens.pair_extra
-        room -= min(len(self._loaded.model.tokens.ids(query)), room * 3 // 4)
+        room -= min(len(self._loaded.model.tokens.ids(query)), self._query_room)
         return self._loaded.model.tokens.split(text, room, min(overlap, room - 1))
 
     def split_document(self, text: str, *, query: str = "") -> list[str]:
         """The passages of ``split`` as texts."""
         return [text[passage.start : passage.end] for passage in self.split(query, text)]
 
+    @property
+    def _query_room(self) -> int:
+        """Tokens that a query may take."""
+        return (self.window - self._loaded.model.tokens.pair_extra) * 3 // 4
+
     def _encode(self, pair: tuple[str, str]) -> Encoded:
         tokens = self._loaded.model.tokens
         template, room = tokens.template, self.window - tokens.pair_extra
         query, text = tokens.ids(pair[0]), tokens.ids(pair[1])
-        if len(query) + len(text) > room:
+        kept = min(len(query), self._query_room)
+        if kept < len(query) or kept + len(text) > room:
             self.stats.add(cut=1)
-            query = query[: room * 3 // 4] if len(query) > room * 3 // 4 else query
-            text = text[: room - len(query)]
+            query, text = query[:kept], text[: room - kept]
         ids = np.concatenate([template.before, query, template.between, text, template.after])
         types = np.full(len(ids), template.types[1], np.int32)
         types[: len(template.before) + len(query) + len(template.between)] = template.types[0]

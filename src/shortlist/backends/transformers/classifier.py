@@ -17,7 +17,7 @@ from typing import Literal
 from ...core.errors import BackendError, ConfigError, ScoreError
 from ...core.params import digest
 from ...core.protocols import Capability
-from ...core.types import Scale
+from ...core.types import Length, Scale
 from .batches import Batches
 from .local import Loaded, load_local
 from .pair_texts import PairTexts
@@ -33,9 +33,12 @@ class SequenceClassifier:
     head. query, document: the forms of the two texts, with ``{text}`` where the text goes (RankLLaMA:
     ``"query: {text}"`` and ``"document: {text}"``). join: ``pair`` gives them to the tokenizer as a pair, so that it
     puts its special tokens around both (two BOS with Llama's, as RankLLaMA was trained); ``text`` puts one blank
-    between them. append_eos: end with the end-of-sequence token, where training did. max_length: tokens of a pair; what
-    is longer loses the end of its document, which is counted (``counts["cut"]``); ``split_document`` makes passages
-    that fit. label: which output is the score when there are more than two; of two it is the second minus the first.
+    between them. append_eos: end with the end-of-sequence token, where training did. max_length: tokens of a pair. The
+    query keeps at most three quarters of it, beside every document, and the document loses its end to fit the rest,
+    which is counted (``counts["cut"]``); ``lengths`` tells it of a query, ``split_document`` makes passages that fit.
+    query_tokens, document_tokens: narrower limits of the two, their forms included, special tokens not; None: only the
+    window. A document that is longer than ``document_tokens`` loses its end instead of being split. label: which
+    output is the score when there are more than two; of two it is the second minus the first.
     num_labels: for a base model whose adapter brings a head of that size.
     """
 
@@ -47,6 +50,8 @@ class SequenceClassifier:
     append_eos: bool = False
     label: int | None = None
     num_labels: int | None = None
+    query_tokens: int | None = None
+    document_tokens: int | None = None
     device: str = "auto"
     dtype: str = "auto"
     batch_tokens: int = 8192
@@ -63,6 +68,10 @@ class SequenceClassifier:
                 raise ConfigError(f"{name}={getattr(self, name)!r}: expected {{text}} in it once")
         if self.join not in ("pair", "text"):
             raise ConfigError(f"join={self.join!r}: expected 'pair' or 'text'")
+        for name in ("query_tokens", "document_tokens"):
+            limit = getattr(self, name)
+            if limit is not None and limit < 1:
+                raise ConfigError(f"{name}={limit}: expected 1 or more, or None for no limit but the window")
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -76,7 +85,9 @@ class SequenceClassifier:
     def digest(self) -> str:
         """Identifies weights, dtype, adapter and what is done to the texts; loads the model."""
         names = ("query", "document", "join", "append_eos", "label", "num_labels", "max_length")
-        return f"{self.loaded.digest}-{digest({name: getattr(self, name) for name in names})}"
+        limits = {name: getattr(self, name) for name in ("query_tokens", "document_tokens")}
+        given = {name: limit for name, limit in limits.items() if limit is not None}
+        return f"{self.loaded.digest}-{digest({name: getattr(self, name) for name in names} | given)}"
 
     @cached_property
     def loaded(self) -> Loaded:
@@ -108,10 +119,20 @@ class SequenceClassifier:
 
     def split_document(self, text: str, *, query: str = "", overlap: int = 32) -> list[str]:
         """Passages of ``text`` that fit beside ``query``, the whole text when it does."""
-        texts, pairs = self._pairs.texts, self._pairs
-        head, tail = self.document.split("{text}")
-        room = pairs.room(pairs.first(query)) - len(texts.plain(head)) - len(texts.plain(tail)) - 1
-        return split_by_tokens(text, texts.offsets(text), room, overlap)
+        text = self._pairs.shortened(text)
+        return split_by_tokens(text, self._pairs.texts.offsets(text), self._pairs.room(query) - 1, overlap)
+
+    def lengths(self, texts: Sequence[str], *, kind: Literal["query", "document"]) -> list[Length]:
+        """Tokens of each text in its form, special tokens not counted, and how many are read: of a query within its
+        limit, of a document within ``document_tokens``."""
+        limit = self._pairs.query_limit if kind == "query" else self.document_tokens
+        form = self.query if kind == "query" else self.document
+        counts = [len(self._pairs.texts.plain(form.replace("{text}", text))) for text in texts]
+        return [Length(count, count if limit is None else min(count, limit)) for count in counts]
+
+    def pair_tokens(self, pairs: Sequence[tuple[str, str]]) -> list[int]:
+        """Tokens that are read of each pair, special tokens included; tokenises, does not score."""
+        return [len(self._pairs.tokens(*pair)[0]) for pair in pairs]
 
     def _encoded(self, query: str, document: str) -> tuple[list[int], list[int]]:
         """Token ids and their types."""
@@ -167,7 +188,8 @@ class SequenceClassifier:
     @cached_property
     def _pairs(self) -> PairTexts:
         eos = self.loaded.tokenizer.eos_token_id if self.append_eos else None
-        return PairTexts(Texts(self.loaded.tokenizer), self.query, self.document, self.join, eos, self.window)
+        limits = (self.query_tokens, self.document_tokens)
+        return PairTexts(Texts(self.loaded.tokenizer), self.query, self.document, self.join, eos, self.window, *limits)
 
     @cached_property
     def _batches(self) -> Batches:

@@ -13,10 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from ...core.errors import InputError, ScoreError
+from ...core.errors import ConfigError, InputError, ScoreError
 from ...core.exchange import Request
 from ...core.params import digest
 from ...core.protocols import Capability
+from ...core.types import Length
 from .batches import Batches
 from .chat import Chat
 from .local import Loaded, load_local
@@ -31,8 +32,8 @@ class Embedder:
     path, device, dtype, adapter, threads, revision, trust_remote_code: see ``load_local``. query_prefix,
     document_prefix: before each text (``"Instruct: ...\\nQuery:"``). end: control text behind each text
     (``"<|endoftext|>"``) where the tokenizer does not put it there by itself; prompts get none. max_length: longer
-    texts lose their end, which is counted (``counts["cut"]``); ``split_document`` makes passages that fit.
-    chat_template, template_options: for prompts, as in ``CausalLM``.
+    texts lose their end, which is counted (``counts["cut"]``); ``lengths`` tells which, ``split_document``
+    makes passages that fit. chat_template, template_options: for prompts, as in ``CausalLM``.
     """
 
     path: str | Path
@@ -100,17 +101,42 @@ class Embedder:
 
     def _encoded(self, texts: Sequence[str], kind: str) -> list[list[int]]:
         """The tokens of each text with its prefix and end, cut to the window."""
-        prefix = self.query_prefix if kind == "query" else self.document_prefix
-        before, after = self._texts.around
-        last = [*self._texts.encode([Piece(self.end)]), *after]
-        rows = []
-        for text in texts:
-            ids = [*before, *self._texts.encode([Piece(prefix), Piece(text, plain=True)])]
-            room = self.window - len(last)
+        last = self._last
+        room, rows = self.window - len(last), []
+        for ids in self._whole(texts, kind):
             if len(ids) > room:
+                self._check_room(kind, room)
                 self.counts["cut"] += 1
             rows.append([*ids[:room], *last])
         return rows
+
+    def lengths(self, texts: Sequence[str], *, kind: Literal["query", "document"]) -> list[Length]:
+        """Tokens of each text with its prefix and end, special tokens included, and how many are read; tokenises, does
+        not encode."""
+        last = len(self._last)
+        counts = [len(ids) + last for ids in self._whole(texts, kind)]
+        return [Length(count, min(count, self.window)) for count in counts]
+
+    def _whole(self, texts: Sequence[str], kind: str) -> list[list[int]]:
+        """All tokens of each text with its prefix, without the end."""
+        prefix, (before, _) = Piece(self._prefix(kind)), self._texts.around
+        return [[*before, *self._texts.encode([prefix, Piece(text, plain=True)])] for text in texts]
+
+    def _prefix(self, kind: str) -> str:
+        return self.query_prefix if kind == "query" else self.document_prefix
+
+    @property
+    def _last(self) -> list[int]:
+        """What stands behind every text."""
+        return [*self._texts.encode([Piece(self.end)]), *self._texts.around[1]]
+
+    def _check_room(self, kind: str, room: int) -> None:
+        taken = len(self._texts.around[0]) + len(self._texts.encode([Piece(self._prefix(kind))]))
+        if taken >= room:
+            raise ConfigError(
+                f"max_length={self.max_length}: the {kind} prefix takes {taken} tokens and leaves nothing of the text; "
+                "use a larger max_length"
+            )
 
     def embed_prompts(self, requests: Sequence[Request]) -> Any:
         """Unit rows of rendered prompts (prefill included), read at their last token, as ``embed`` gives them."""

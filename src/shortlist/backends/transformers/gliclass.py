@@ -21,7 +21,7 @@ from ...core.exchange import Reading
 from ...core.extras import need
 from ...core.params import digest
 from ...core.protocols import Capability
-from ...core.types import Repair, Scale
+from ...core.types import Repair, Scale, Usage
 from ...prompts.tokens import cut
 from .hashes import files_digest
 from .local import Loaded, _device, _no_progress_bar, _place
@@ -110,8 +110,9 @@ class GLiClass:
             logits = model(**feed, max_num_classes=n).logits[0, :n].float()
         if bool(torch.isnan(logits).any()):
             raise ScoreError(f"{self.path} returned NaN")
-        self.counts.update(groups=1, passages=n, tokens_computed=int(feed["input_ids"].numel()))
-        return Reading(tuple(logits.tolist()), repairs)
+        tokens = int(feed["input_ids"].numel())
+        self.counts.update(groups=1, passages=n, tokens_computed=tokens)
+        return Reading(tuple(logits.tolist()), repairs, usage=Usage(calls=1, prompt_tokens=tokens))
 
     def _fitted(self, query: str, passages: Sequence[str]) -> tuple[str, list[str], tuple[Repair, ...]]:
         """Query and passages cut so that all of them are read."""
