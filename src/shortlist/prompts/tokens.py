@@ -59,6 +59,43 @@ def cut(text: str, limit: int, tokenizer: Tokenizer, found: int | Offsets | None
     return kept, count_tokens(kept, tokenizer), total
 
 
+def split(text: str, limit: int, tokenizer: Tokenizer, overlap: int = 32) -> list[str]:
+    """Passages of at most ``limit`` tokens, neighbours sharing ``overlap``; the whole text if it fits.
+
+    With a tokenizer that only counts, neighbours share nothing.
+
+    >>> split("one two three", 2, lambda text: len(text.split()))
+    ['one two', 'three']
+    """
+    found = tokenizer(text)
+    if tokenizer is estimated_tokens and found != 0:
+        found = [piece.span() for piece in _PIECE.finditer(text)]
+    if not isinstance(found, int):
+        return split_by_tokens(text, found, limit, overlap)
+    parts = []
+    while count_tokens(text, tokenizer) > limit:
+        kept, _, _ = cut(text, limit, tokenizer)
+        if not kept:  # one character is more than the limit
+            break
+        parts.append(kept)
+        text = text[len(kept) :].lstrip()
+    return [*parts, text] if text or not parts else parts
+
+
+def split_by_tokens(text: str, offsets: Offsets, room: int, overlap: int = 32) -> list[str]:
+    """Passages of at most ``room`` tokens that overlap by ``overlap`` (at most half), or the whole text if it fits.
+
+    >>> split_by_tokens("a b c", [(0, 1), (2, 3), (4, 5)], 2, overlap=1)
+    ['a b', 'b c']
+    """
+    count, room = len(offsets), max(1, room)
+    if count <= room:
+        return [text]
+    step = max(1, room - min(overlap, room // 2))
+    starts = range(0, count - room + step, step)
+    return [text[offsets[start][0] : offsets[min(start + room, count) - 1][1]] for start in starts]
+
+
 def _end(text: str, limit: int, tokenizer: Tokenizer, found: int | Offsets) -> int:
     """Where the first ``limit`` tokens end; there are more than that."""
     if not isinstance(found, int):

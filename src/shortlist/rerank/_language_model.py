@@ -1,7 +1,8 @@
 """From what a user gives (an endpoint's address, a folder, a hub name) to a scorer that asks a language model.
 
 ``options`` hold what is the same for every method: ``context`` (tokens that prompt and answer may take together),
-``on_malformed`` and ``retries`` (see ``Prompted``), ``cache`` (a folder in which answers are kept); everything else
+``on_malformed`` and ``retries`` (see ``Prompted``), ``cache`` (a folder in which answers are kept), ``chunk``
+(pointwise methods: tokens of the passages that a long document is split into; the best one counts); everything else
 goes to the backend's constructor (``OpenAICompatible`` for an address, ``CausalLM`` or ``Seq2SeqLM`` for a model on
 disk; with ``runtime="vllm"``, ``VLLM``). A method that needs another kind of local model names its class:
 ``opens="FusionInDecoder"``. A method whose scorer is not ``Prompted`` (attention, views) asks for the backend alone:
@@ -19,10 +20,11 @@ from ..core.errors import BackendError, ConfigError
 from ..core.extras import need
 from ..core.protocols import Backend, Capability, GenerateBackend, Prompt, Readout
 from ..prompts import Fitted, Template, load_prompt
-from ..scorers.prompted import Prompted
+from ..prompts.tokens import estimated_tokens
+from ..scorers.chunked import chunked
 from ..scorers.prompted_async import prompted
 
-ASKING = ("context", "on_malformed", "retries", "cache")
+ASKING = ("context", "on_malformed", "retries", "cache", "chunk")
 B = TypeVar("B", bound=Backend)
 DEFAULT_PROMPT = 4096  # tokens: the smallest window of the models that these methods were published with
 
@@ -35,8 +37,9 @@ def asking(
     options: Mapping[str, Any] | None,
     *,
     opens: str | None = None,
-) -> Prompted:
-    """A scorer from a template (or its name or path), a readout, and a model or backend.
+) -> Any:
+    """A ``Prompted`` (or, with ``chunk``, a ``Chunked`` around it) from a template (or its name or path), a readout,
+    and a model or backend.
 
     opens: the class of ``backends.transformers`` that alone can open a model for this method; such a model is always
     local. None: an endpoint, or what the model's configuration says (``CausalLM``, ``Seq2SeqLM``).
@@ -49,13 +52,15 @@ def asking(
     template = prompt if isinstance(prompt, Template) else load_prompt(prompt)
     if template.layout == "segments" and Capability.FID not in backend.capabilities:
         raise ConfigError(f"prompt {template.name!r} is segments; {type(backend).__name__} reads only one text")
+    tokenizer = getattr(backend, "offsets", estimated_tokens)
     fitted = prompt_for(template, backend, own.get("context"))  # by the model's own tokens: before the cache hides them
     if "cache" in own:
         from ..backends.cache import Cached
 
         backend = Cached(backend, own["cache"])
     asked = {name: own[name] for name in ("on_malformed", "retries") if name in own}
-    return prompted(fitted, readout, backend, **asked)
+    scorer = prompted(fitted, readout, backend, **asked)
+    return chunked(scorer, tokens=own["chunk"], tokenizer=tokenizer) if "chunk" in own else scorer
 
 
 def opened(

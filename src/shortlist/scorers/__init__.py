@@ -1,6 +1,7 @@
 """Scorers: what gives numbers to groups of documents, each on one kind of backend."""
 
 from .attention import InContext
+from .chunked import Chunked, ChunkedAsync, chunked
 from .cosine import Cosine
 from .cross_attention import CrossAttention
 from .grouped import Grouped
@@ -15,6 +16,8 @@ from .reasoned import Reasoned, ReasonedAsync, reasoned
 from .remote import RemoteRerank
 
 __all__ = [
+    "Chunked",
+    "ChunkedAsync",
     "Cosine",
     "CrossAttention",
     "Grouped",
@@ -29,6 +32,7 @@ __all__ = [
     "Reasoned",
     "ReasonedAsync",
     "RemoteRerank",
+    "chunked",
     "prompted",
     "reasoned",
 ]

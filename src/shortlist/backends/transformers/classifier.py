@@ -18,10 +18,10 @@ from ...core.errors import BackendError, ConfigError, ScoreError
 from ...core.params import digest
 from ...core.protocols import Capability
 from ...core.types import Length, Scale
+from ...prompts.tokens import split_by_tokens
 from .batches import Batches
 from .local import Loaded, load_local
 from .pair_texts import PairTexts
-from .passages import split_by_tokens
 from .texts import Texts
 
 

@@ -18,10 +18,10 @@ from ...core.exchange import Request
 from ...core.params import digest
 from ...core.protocols import Capability
 from ...core.types import Length
+from ...prompts.tokens import split_by_tokens
 from .batches import Batches
 from .chat import Chat
 from .local import Loaded, load_local
-from .passages import split_by_tokens
 from .texts import Piece, Texts
 
 
