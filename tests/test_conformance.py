@@ -204,6 +204,11 @@ def test_retries_are_asked_counted_and_limited() -> None:
     assert done.status == "unscored" and done.repairs["retried"] == 2 * 3 and done.usage.calls == 2 * 4
 
 
+def test_a_treatment_of_malformed_output_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ConfigError, match="on_malformed='explode': expected 'repair', 'retry' or 'raise'"):
+        Prompted(Listing(), Permutation(), Oracle(), "explode")  # type: ignore[arg-type]
+
+
 def test_raise_names_the_query_and_the_output() -> None:
     strict = Scheduled(Prompted(Listing(), Permutation(), Broken(outputs=("no",)), "raise"), SlidingWindow())
     with pytest.raises(OutputError, match=r"'q1'.*no_identifiers.*'no'"):

@@ -11,6 +11,8 @@ import pytest
 from shortlist.backends.fake.endpoint import FakeEndpoint
 from shortlist.check import make_ranking
 from shortlist.cli import main
+from shortlist.cli._params import parse_params
+from shortlist.core.errors import ConfigError
 from shortlist.formats import read
 from shortlist.formats.jsonl import write_jsonl
 
@@ -93,3 +95,11 @@ def test_a_budget_holds_for_each_stage(requests: Path) -> None:
     done = list(read(output))
     assert {r.status for r in done} == {"partial"}
     assert all("call budget of 1 used up" in r.reason for r in done)
+
+
+def test_stages_may_be_written_as_json_and_what_is_neither_says_how() -> None:
+    as_json = parse_params(['stages=["yes-no", {"method": "rankgpt", "depth": 30}]'])
+    assert as_json == parse_params(['stages=["yes-no", {method = "rankgpt", depth = 30}]'])
+    with pytest.raises(ConfigError, match=r"--param stages=\[yes-no: neither TOML nor JSON"):
+        parse_params(["stages=[yes-no"])
+    assert parse_params(["model=a/b"]) == {"model": "a/b"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -237,3 +237,21 @@ def test_what_a_failed_query_had_paid_for_stays_on_its_record() -> None:
     (done,) = Scheduled(FailsOnTheLast(comparable="across"), Map(), on_error="unscored").rerank([last])
     assert done.status == "unscored" and "refused" in done.reason
     assert done.usage.calls == 5 and done.usage.prompt_tokens == 50
+
+
+def test_a_query_of_which_most_calls_said_nothing_is_partial_and_says_so() -> None:
+    @dataclass(frozen=True)
+    class OftenSilent(Judge):
+        heard: int = 0
+
+        def score(self, groups: Sequence[ScoredGroup]) -> list[Call]:
+            calls = super().score(groups)
+            silent = [replace(call, scores=(MISSING,) * len(call.scores)) for call in calls]
+            return [
+                call if i < self.heard else quiet for i, (call, quiet) in enumerate(zip(calls, silent, strict=True))
+            ]
+
+    for heard, status in ((0, "unscored"), (4, "partial"), (5, "ranked"), (10, "ranked")):
+        (done,) = Scheduled(OftenSilent(comparable="across", heard=heard), Map()).rerank([make_ranking(10)])
+        assert done.status == status
+        assert done.reason == ("no usable output in 6 of 10 calls" if status == "partial" else done.reason)

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from shortlist.core.errors import BackendError, ConfigError, InputError
 from shortlist.drive import Scheduled
 from shortlist.formats.atomic import atomic_text
 from shortlist.jobs import rerank_file
+from shortlist.pipeline import Stage
 from shortlist.schedules import Map
 from shortlist.scorers import Pairs
 
@@ -194,3 +195,14 @@ def test_kill_nine_at_ten_random_moments_changes_nothing(tmp_path: Path) -> None
             (tmp_path / "killed").unlink()
     subprocess.run(child, check=True)
     assert (tmp_path / "killed").read_bytes() == (tmp_path / "undisturbed").read_bytes()
+
+
+def test_a_job_that_was_refused_before_it_computed_anything_does_not_block_its_output(tmp_path: Path) -> None:
+    class Refusing(Stage):
+        def rerank(self, rankings: Sequence[Ranking], *, k: int | None = None) -> list[Ranking]:
+            raise ConfigError("the model has no chat template")
+
+    with pytest.raises(ConfigError, match="no chat template"):
+        run(tmp_path / "out", stage=Refusing())
+    report = run(tmp_path / "out")
+    assert report.queries == 40 and report.resumed == 0  # type: ignore[attr-defined]

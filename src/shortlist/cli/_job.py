@@ -47,7 +47,7 @@ def add_method(parser: argparse.ArgumentParser) -> None:
 def add_budget(parser: argparse.ArgumentParser) -> None:
     """Limits per query; in a cascade or a fallback chain they hold for each stage."""
     add = parser.add_argument
-    add("--max-calls", type=int, metavar="N", help="per query; the best order so far is kept and marked partial")
+    add("--max-calls", type=int, metavar="N", help="per query and stage; then the best order so far is kept")
     add("--max-tokens", type=int, metavar="N", help="per query")
     add("--max-seconds", type=float, metavar="S", help="per query")
     add("--on-error", choices=("unscored", "raise"), default="unscored", help="what a failing query does")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ CONFIG_KEYS = ("method", "depth", "top_k", "batch", "params")
 
 
 def parse_params(given: Sequence[str], flag: str = "--param") -> dict[str, Any]:
-    """``["window=10", "model=path"]`` as parameters; values are TOML where they can be, else text.
+    """``["window=10", "model=path"]`` as parameters; values are TOML or JSON where they can be, else text.
 
     >>> parse_params(["window=10", "stride=5.5", "model=a/b", "flag=true"])
     {'window': 10, 'stride': 5.5, 'model': 'a/b', 'flag': True}
@@ -26,8 +27,19 @@ def parse_params(given: Sequence[str], flag: str = "--param") -> dict[str, Any]:
         try:
             params[name] = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
-            params[name] = text
+            params[name] = _json(f"{flag} {name}", text) if text.startswith(("[", "{")) else text
     return params
+
+
+def _json(what: str, text: str) -> Any:
+    """A list or table that is no TOML. Raises ConfigError when it is no JSON either."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ConfigError(
+            f"{what}={text}: neither TOML nor JSON ({error}); for example "
+            '\'stages=["yes-no", {method = "rankgpt", depth = 30}]\''
+        ) from error
 
 
 def read_config(path: str | None) -> dict[str, Any]:

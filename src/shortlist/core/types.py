@@ -26,7 +26,8 @@ Scores = tuple[float, ...]
 Order = tuple[int, ...]
 """A permutation of ``range(n)``, best first."""
 Status = Literal["retrieved", "ranked", "partial", "unscored"]
-"""retrieved: a first stage's order; ranked: a reranker finished; partial: a budget ended first; unscored: it failed."""
+"""retrieved: a first stage's order; ranked: a reranker finished; partial: a budget ended first, or most calls said
+nothing usable; unscored: it failed."""
 
 
 class Scale(StrEnum):

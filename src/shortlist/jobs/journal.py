@@ -38,6 +38,10 @@ class Journal:
         if found is None:
             raise ConfigError(f"{self.path} is no journal of this program, or its first line is damaged; move it away")
         differing = sorted(k for k in {*found, *self.header} if found.get(k) != self.header.get(k))
+        if differing and count == 1:  # it was refused before anything was computed: nothing to lose
+            self.path.write_bytes(b"")
+            self._append(self.header)
+            return 0
         if differing:
             raise ConfigError(
                 f"{self.path} is the journal of an unfinished job that differs in {', '.join(differing)} "

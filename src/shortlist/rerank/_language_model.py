@@ -92,6 +92,8 @@ def prompt_for(template: Template, backend: Backend, context: int | None) -> Pro
 def backend_for(model: str, options: Mapping[str, Any], *, opens: str | None = None) -> Any:
     """The backend that opens ``model``: an endpoint for an address, else a local model (extra ``local``)."""
     if not model.startswith(("http://", "https://")):
+        if "://" in model or model.rstrip("/").endswith("/v1"):
+            raise ConfigError(f"model={model!r}: an endpoint's address begins with http:// or https://")
         runtime = options.get("runtime", "transformers")
         options = {name: value for name, value in options.items() if name != "runtime"}
         if runtime == "vllm" and opens is None:

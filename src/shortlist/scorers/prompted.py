@@ -39,6 +39,8 @@ class Prompted:
                 f"{type(self.readout).__name__} needs the capability {', '.join(sorted(lacking))}; "
                 f"{type(self.backend).__name__} has {has}"
             )
+        if self.on_malformed not in ("repair", "retry", "raise"):
+            raise ConfigError(f"on_malformed={self.on_malformed!r}: expected 'repair', 'retry' or 'raise'")
         if self.retries < 0:
             raise ConfigError(f"retries={self.retries}: expected 0 or more")
 
