@@ -1,10 +1,10 @@
 """Tables of the documentation that are made from the code: methods, commands, formats, schedules, readouts, quality.
 
-    python tools/docs_pages.py        # put fresh tables into README.md
+    python tools/docs_pages.py        # put fresh tables into README.md and the pages that keep theirs
     mkdocs build                      # this file is a hook there (mkdocs.yml) and fills the markers of every page
 
-A marker is the line ``<!-- generated: NAME -->``. In README.md the table stands between it and ``<!-- end -->``,
-because nothing builds a README; a test keeps it fresh. Numbers of quality come from benchmarks/results only.
+A marker is the line ``<!-- generated: NAME -->``. In README.md and pages that people read in the repository the table
+stands between it and ``<!-- end -->``; a test keeps it fresh. Numbers of quality come from benchmarks/results only.
 """
 
 from __future__ import annotations
@@ -264,9 +264,15 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     return filled(markdown)
 
 
+def kept() -> list[Path]:
+    """The files whose tables stand in the repository, where people read them without building the site."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return [page for page in pages if FILLED.search(page.read_text(encoding="utf-8"))]
+
+
 def main() -> None:
-    readme = ROOT / "README.md"
-    readme.write_text(refreshed(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in kept():
+        page.write_text(refreshed(page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -58,8 +58,10 @@ def test_every_command_that_is_shown_parses(page: Path) -> None:
         docs_pages.parser(words[0]).parse_args(words[1:])  # a wrong option ends the process with a message
 
 
-def test_the_tables_in_the_readme_are_those_that_the_code_gives() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.slow
+@pytest.mark.parametrize("page", docs_pages.kept(), ids=name)
+def test_the_tables_that_stand_in_the_repository_are_those_that_the_code_gives(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
     assert docs_pages.refreshed(text) == text, "run: python tools/docs_pages.py"
 
 

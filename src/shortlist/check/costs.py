@@ -21,10 +21,10 @@ from ..prompts import Template
 from ..prompts.tokens import count_tokens, estimated_tokens
 from ..schedules import Cascade
 from .registered import as_registered
-from .table import per_group
+from .table import SEEDS, per_group
 
 QUERY = Query("q", "how long can roasted coffee be kept in the freezer")  # ten words
-SEEDS = range(40)
+
 HEADINGS = (
     "methods", "calls", "steps", "documents shown", "read", "written at most", "no errors", "new errors",
     "same errors", "likes the first",

@@ -13,6 +13,7 @@ from ..pipeline import Head, Then
 from ..scorers import Prompted
 from .registered import as_registered
 
+SEEDS = range(40)  # first stages that costs are the mean of
 HEADINGS = ("method", "paradigm", "parts", "calls", "steps", "extra", "what it is", "source")
 
 
@@ -62,7 +63,7 @@ def spent(reranker: object, n: int) -> tuple[float, float] | tuple[None, None]:
     schedule = getattr(reranker, "schedule", None)
     if not isinstance(schedule, Schedule):
         return None, None
-    taken = cost(schedule, n, seeds=range(5))
+    taken = cost(schedule, n, seeds=SEEDS)
     requests, steps = per_group(reranker, taken.documents / taken.calls if taken.calls else 1)
     return taken.calls * requests, taken.steps * steps
 
