@@ -148,7 +148,7 @@ class Reading:
     scores: Scores
     repairs: tuple[Repair, ...] = ()
     valid: bool = True
-    usage: Usage = ONE_CALL
+    usage: Usage = field(default=ONE_CALL, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
