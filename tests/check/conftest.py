@@ -12,7 +12,16 @@ import numpy as np
 import pytest
 
 from shortlist.core.errors import ConfigError, InputError
-from shortlist.core.exchange import Completion, Likelihood, Request, Token
+from shortlist.core.exchange import (
+    Attended,
+    AttentionMass,
+    Completion,
+    Likelihood,
+    Reading,
+    Request,
+    Token,
+    Views,
+)
 from shortlist.core.protocols import Capability
 from shortlist.core.types import Scale, Usage
 
@@ -121,6 +130,53 @@ class Words:
         if self.window is not None and len(words) > self.window:
             self.counts["cut"] += 1
         return " ".join(words[: self.window])
+
+
+@dataclass
+class Lists:
+    """Reads lists together: vectors of prompts, scores of groups, attention, views; all follow from all it reads."""
+
+    digest: str = "lists"
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        looks = {Capability.ATTENTION_ROWS, Capability.CROSS_ATTENTION, Capability.VIEWS}
+        return frozenset({Capability.EMBED_PROMPTS, Capability.GROUP_SCORES, *looks})
+
+    def embed_prompts(self, requests: Sequence[Request]) -> Any:
+        rows = np.array([numbers("|".join(r.texts), 8) for r in requests]).reshape(len(requests), 8)
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+    def group_scores(self, groups: Sequence[tuple[str, Sequence[str]]]) -> list[Reading]:
+        return [Reading(tuple(numbers("|".join((q, *texts)), len(texts)).tolist())) for q, texts in groups]
+
+    def attention(self, requests: Sequence[Request], *, rows: str = "mean") -> list[AttentionMass]:
+        found = []
+        for request in requests:
+            assert request.parts is not None
+            texts = request.parts.passages
+            seen = [
+                [numbers(tail + "|".join(texts) + t, 1 + len(t)) ** 2 for t in texts] for tail in request.parts.tails
+            ]
+            found.append(AttentionMass(tuple(tuple(masses) for masses in seen)))
+        return found
+
+    def cross_attention(self, asked: Sequence[tuple[Request, str]]) -> list[Attended]:
+        made = [numbers(lead + "|".join(r.texts), len(r.texts)) ** 2 for r, lead in asked]
+        return [Attended(tuple(masses.tolist()), 2, Completion("so")) for masses in made]
+
+    def views(self, requests: Sequence[Request], tokens: tuple[str, ...]) -> list[Views]:
+        found = []
+        for request in requests:
+            size, whole = len(tokens), "|".join(request.texts)
+            texts = np.stack([numbers(text, size * 3).reshape(size, 3) for text in request.texts])
+            found.append(Views(texts, numbers(whole, size * 3).reshape(size, 3)))
+        return found
+
+
+@pytest.fixture
+def lists() -> type[Lists]:
+    return Lists
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from shortlist.backends.fake import Broken, Noisy, Oracle
 from shortlist.check import BACKEND_CHECKS, CheckFailed, backend_checks, check_backend, examine_backend
 from shortlist.check._probe import NotChecked
 from shortlist.core.errors import BackendError, InputError
-from shortlist.core.exchange import Completion, Likelihood, Request, Token
+from shortlist.core.exchange import Attended, AttentionMass, Completion, Likelihood, Reading, Request, Token, Views
 from shortlist.core.protocols import Capability
 from shortlist.core.types import Usage
 
@@ -51,11 +51,36 @@ class Meddled:
     def token_states(self, texts: Sequence[str], *, kind: str) -> list[Any]:
         return self.after(texts, list(self.inner.token_states([self.before(text) for text in texts], kind=kind)))
 
+    def embed_prompts(self, requests: Sequence[Request]) -> Any:
+        rows = self.inner.embed_prompts(requests)
+        changed = self.after(requests, list(rows))
+        return np.array(changed) if changed else rows
+
+    def group_scores(self, groups: Sequence[Any]) -> list[Any]:
+        return self.after([(query, "".join(texts)) for query, texts in groups], self.inner.group_scores(groups))
+
+    def attention(self, requests: Sequence[Request], *, rows: str = "mean") -> list[Any]:
+        return self.after(requests, self.inner.attention(requests, rows=rows))
+
+    def cross_attention(self, asked: Sequence[Any]) -> list[Any]:
+        return self.after(asked, self.inner.cross_attention(asked))
+
+    def views(self, requests: Sequence[Request], tokens: tuple[str, ...]) -> list[Any]:
+        return self.after(requests, self.inner.views(requests, tokens))
+
 
 def moved(answer: Any, by: float) -> Any:
     """The answer with other numbers, and another text."""
     if isinstance(answer, Likelihood):
         return replace(answer, value=answer.value - by)
+    if isinstance(answer, Reading):
+        return Reading(tuple(score - by for score in answer.scores))
+    if isinstance(answer, AttentionMass):
+        return AttentionMass(tuple(tuple(mass + by for mass in tail) for tail in answer.mass))
+    if isinstance(answer, Attended):
+        return replace(answer, masses=tuple(mass + by for mass in answer.masses))
+    if isinstance(answer, Views):
+        return Views(answer.texts + by, answer.anchors)
     if isinstance(answer, Completion):
         labels = None if answer.labels is None else {name: value - by for name, value in answer.labels.items()}
         tokens = tuple(replace(token, logprob=token.logprob - by) for token in answer.tokens)
@@ -191,10 +216,19 @@ def test_what_is_honest_passes(letters: Any, words: Any, window: int | None) -> 
         check_backend(backend)
 
 
+def test_an_honest_reader_of_lists_passes(lists: Any) -> None:
+    for backend in (lists(), Meddled(lists())):
+        outcomes = list(examine_backend(backend))
+        assert [o for o in outcomes if o.state != "ok"] == []
+        assert len(outcomes) == 35
+
+
 @pytest.mark.parametrize("name", ALL_WAYS)
-def test_a_broken_promise_is_found_in_every_way_of_asking(letters: Any, words: Any, found: Found, name: str) -> None:
+def test_a_broken_promise_is_found_in_every_way_of_asking(
+    letters: Any, words: Any, lists: Any, found: Found, name: str
+) -> None:
     after, titles = ALL_WAYS[name]
-    for inner in (letters(), words()):
+    for inner in (letters(), words(), lists()):
         failures = found(f"{name}, {inner.digest}", Meddled(inner, after))
         for capability in inner.capabilities:
             possible = {c.name for c in BACKEND_CHECKS if c.capability == capability}
@@ -378,10 +412,10 @@ def test_an_encoder_that_breaks_a_promise_is_found(words: Any, found: Found, nam
     assert expected <= found(name, meddle(words(window=None)))
 
 
-def test_every_check_can_fail(letters: Any, words: Any, found: Found) -> None:
+def test_every_check_can_fail(letters: Any, words: Any, lists: Any, found: Found) -> None:
     failures: set[str] = set()
     for name, (after, _) in ALL_WAYS.items():
-        for inner in (letters(), words()):
+        for inner in (letters(), words(), lists()):
             failures |= found(f"{name}, {inner.digest}", Meddled(inner, after))
     for name, (meddle, _) in LANGUAGE.items():
         failures |= found(name, meddle(letters(context=None)))

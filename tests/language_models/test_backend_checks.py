@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from shortlist.backends.http import OpenAICompatible
-from shortlist.backends.transformers import CausalLM, Embedder, Seq2SeqLM, SequenceClassifier
+from shortlist.backends.transformers import (
+    AttentionLM,
+    CausalLM,
+    Embedder,
+    FusionInDecoder,
+    Seq2SeqLM,
+    SequenceClassifier,
+)
 from shortlist.backends.transformers.passes import Passes
 from shortlist.check import Outcome, examine_backend
 from shortlist.serve import LanguageModelServer
@@ -60,8 +67,18 @@ def test_classifiers_and_embedders_hold_it(make_decoder: Callable[..., Path], tm
     classifier = make_decoder(tmp_path / "a", "llama", head="SequenceClassification", num_labels=1)
     for limit in (None, 100):
         assert {o.state for o in examined(SequenceClassifier(classifier, max_length=limit))} == {"ok"}
-    embedder = Embedder(make_decoder(tmp_path / "b", "qwen3"), max_length=100)
-    assert {o.state for o in examined(embedder)} == {"ok"}
+    folder = make_decoder(tmp_path / "b", "qwen3")
+    assert {o.state for o in examined(Embedder(folder))} == {"ok"}
+    narrow = list(examine_backend(Embedder(folder, max_length=100)))
+    assert {o.check.partition(":")[0] for o in narrow if o.state != "ok"} == {"embed_prompts"}
+    assert {o.state for o in narrow} == {"ok", "not checked"}
+
+
+def test_readers_of_lists_hold_it(make_decoder: Callable[..., Path], tmp_path: Path, t5: Path) -> None:
+    attention = AttentionLM(make_decoder(tmp_path / "llama", "llama", max_position_embeddings=2048))
+    assert {o.state for o in examined(attention)} == {"ok"}
+    outcomes = examined(FusionInDecoder(t5))
+    assert {"cross_attention: does not depend on the batch", "views: is repeatable"} <= {o.check for o in outcomes}
 
 
 def test_padding_that_is_read_is_found(decoders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("gliclass", reason="gliclass is not installed (extra `gliclass`)")
 
 from shortlist.backends.transformers import GLiClass
-from shortlist.check import make_ranking
+from shortlist.check import examine_backend, make_ranking
 from shortlist.core.errors import BackendError, ConfigError, InputError
 from shortlist.core.protocols import Capability
 from shortlist.core.types import Candidate, Document, Query, Scale
@@ -158,3 +158,7 @@ def test_the_method_ranks_forty_documents_whole(folder: Path) -> None:
         assert len(done.trace) == 2 * times
     assert GLiClass(folder).capabilities == {Capability.GROUP_SCORES}
     assert GLiClass(folder).digest != GLiClass(folder, task="rank").digest
+
+
+def test_the_public_checks_of_a_backend_hold(folder: Path) -> None:
+    assert [o for o in examine_backend(GLiClass(folder, most=30)) if o.state != "ok"] == []

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..backends.fake import Oracle
 from ..core.errors import BackendError, ConfigError, InputError, ShortlistError
-from ..core.exchange import Completion, Message, Request
+from ..core.exchange import Asked, Completion, Message, Parts, Request, Segments
 from ..core.protocols import Capability, Readout
 from ..core.types import Candidate, Document, Query
 from ..readouts import Permutation, YesNo
@@ -41,6 +41,7 @@ HARD = (
 WORDS = (("Yes", "No"), ("yes", "no"), ("true", "false"), ("A", "B"), ("1", "0"))
 _MOST_WORDS = 4000  # of a text that is to be too long: twice the window where that is less; servers cut at 4,096 tokens
 _UNLIMITED_WORDS = 600  # where the backend says that nothing limits it (T5, which is often cut at 512 tokens)
+_PROMPT = 500  # tokens of a prompt around the longest of the texts, where every letter is a token
 _LEXICON = ("flea", "floor", "spring", "day", "price", "water", "stone", "paper", "road", "light")
 
 
@@ -91,6 +92,8 @@ class Probe:
 
         Raises what the backend raises when it takes neither.
         """
+        if self._segments:
+            return False
         try:
             self.backend.generate([self._written(TEXTS[0], chat=True, max_tokens=1)])
         except (ConfigError, BackendError) as error:
@@ -162,6 +165,11 @@ class Probe:
             Capability.PAIR_SCORES: self._pairs,
             Capability.EMBED: self._vectors,
             Capability.TOKEN_STATES: self._states,
+            Capability.EMBED_PROMPTS: self._prompt_vectors,
+            Capability.GROUP_SCORES: self._groups,
+            Capability.ATTENTION_ROWS: self._attention,
+            Capability.CROSS_ATTENTION: self._cross_attention,
+            Capability.VIEWS: self._views,
         }[capability]
         return ask(texts)
 
@@ -195,8 +203,51 @@ class Probe:
     def _states(self, texts: Sequence[str]) -> list[Row]:
         return [Row("", rows) for rows in self.backend.token_states(list(texts), kind="document")]
 
+    def _prompt_vectors(self, texts: Sequence[str]) -> list[Row]:
+        if self.window is not None and self.window < _PROMPT:
+            raise NotChecked(f"the window of {self.window} tokens has no room for a prompt with these passages")
+        asked = [self._request(text, (text,), Permutation(), chat=False) for text in self._prompts(texts)]
+        return [Row("", row) for row in self.backend.embed_prompts(asked)]
+
+    def _prompts(self, texts: Sequence[str]) -> list[str]:
+        return [f"Documents:\n[1] {_PASSAGES[0]}\n[2] {text}\nQuery: {_QUERY.text}" for text in texts]
+
+    def _groups(self, texts: Sequence[str]) -> list[Row]:
+        found = self.backend.group_scores([(_QUERY.text, (*_PASSAGES, text)) for text in texts])
+        return [Row("", reading.scores) for reading in found]
+
+    def _attention(self, texts: Sequence[str]) -> list[Row]:
+        found = self.backend.attention([self._looked_at(text) for text in texts])
+        return [Row("", np.concatenate([np.ravel(mass) for mass in looks.mass[0]])) for looks in found]
+
+    def _looked_at(self, text: str) -> Request:
+        shown = (*_PASSAGES, text)
+        parts = Parts("Passages:\n", shown, (f"\nQuery: {_QUERY.text}", "\nQuery: N/A"), between="\n")
+        whole = f"{parts.head}{parts.between.join(shown)}{parts.tails[0]}"
+        return self._request(whole, shown, Permutation(), chat=False, parts=parts)
+
+    def _cross_attention(self, texts: Sequence[str]) -> list[Row]:
+        found = self.backend.cross_attention([(self._fused(text), "question:") for text in texts])
+        return [Row(attended.completion.text, attended.masses) for attended in found]
+
+    def _views(self, texts: Sequence[str]) -> list[Row]:
+        tokens = ("<extra_id_0>", "<extra_id_1>")
+        found = self.backend.views([self._fused(text) for text in texts], tokens)
+        return [Row("", np.concatenate([np.ravel(view.texts), np.ravel(view.anchors)])) for view in found]
+
+    def _fused(self, text: str) -> Request:
+        shown = (*_PASSAGES, text)
+        group = (_QUERY, tuple(Candidate(Document(str(i), passage)) for i, passage in enumerate(shown)))
+        segments = Segments(tuple(f"question: {_QUERY.text} context: {passage}" for passage in shown))
+        return Request(segments, max_tokens=4, group=group, answer=Permutation().write)
+
+    @property
+    def _segments(self) -> bool:
+        """Whether prompts are segments: the backend encodes texts one by one."""
+        return Capability.FID in self.backend.capabilities and not self.is_fake
+
     def _written(self, text: str, *, chat: bool, max_tokens: int = 12, **more: Any) -> Request:
-        passages = ("4 floors are made of concrete", "9 fleas are insects", text)
+        passages = (*_PASSAGES, text)
         lines = [f"[{number}] {passage}" for number, passage in enumerate(passages, 1)]
         prompt = "\n".join([f"Rank the passages by relevance to the query: {_QUERY.text}", *lines])
         return self._request(prompt, passages, Permutation(), chat=chat, max_tokens=max_tokens, **more)
@@ -208,7 +259,8 @@ class Probe:
 
     def _request(self, prompt: str, passages: Sequence[str], readout: Readout, *, chat: bool, **more: Any) -> Request:
         group = (_QUERY, tuple(Candidate(Document(str(i), text)) for i, text in enumerate(passages)))
-        asked = (Message("user", prompt),) if chat else prompt
+        asked: Asked = (Message("user", prompt),) if chat else prompt
+        asked = Segments((prompt,)) if self._segments else asked
         return Request(asked, group=group, answer=readout.write, **more)
 
 
@@ -222,4 +274,5 @@ def refuses(error: ShortlistError) -> bool:
     return isinstance(error, InputError) or getattr(error, "status", None) in (400, 413, 422)
 
 
+_PASSAGES = ("4 floors are made of concrete", "9 fleas are insects")
 _QUERY = Query("q", "how long do fleas live?")

@@ -140,5 +140,10 @@ BACKEND_CHECKS: tuple[BackendCheck, ...] = (
     *_own(Capability.EMBED, (vectors.gives_unit_rows,)),
     *_every(Capability.TOKEN_STATES, every.never_cuts_in_silence),
     *_own(Capability.TOKEN_STATES, (vectors.gives_a_row_per_token,)),
+    *_every(Capability.EMBED_PROMPTS, reads=True),
+    *_every(Capability.GROUP_SCORES),
+    *_every(Capability.ATTENTION_ROWS),
+    *_every(Capability.CROSS_ATTENTION),
+    *_every(Capability.VIEWS),
 )
 """All checks, by capability; ``backend_checks`` takes those that apply."""

@@ -25,7 +25,7 @@ from ...core.types import Repair, Scale, Usage
 from ...prompts.tokens import cut
 from .hashes import files_digest
 from .local import Loaded, _device, _no_progress_bar, _place
-from .texts import Texts
+from .texts import Texts, whole_text
 
 _FORGED = re.compile(r"<<(LABEL|SEP|EXAMPLE)>>")
 _LEAST = 4  # tokens that a passage keeps at least
@@ -116,7 +116,7 @@ class GLiClass:
 
     def _fitted(self, query: str, passages: Sequence[str]) -> tuple[str, list[str], tuple[Repair, ...]]:
         """Query and passages cut so that all of them are read."""
-        texts, plain = self._texts, [_FORGED.sub(r"<\1>", text) for text in (query, *passages)]
+        texts, plain = self._texts, [_FORGED.sub(r"<\1>", whole_text(text)) for text in (query, *passages)]
         asked, kept, total = cut(plain[0], self.max_length // 4, texts.offsets)
         repairs = (Repair("query_cut", detail=f"{kept} of {total} tokens"),) if kept < total else ()
         fixed = kept + len(texts.offsets(self.task)) + len(passages) + 1 + sum(map(len, texts.around))

@@ -79,7 +79,7 @@ class Texts:
 
     def plain(self, text: str) -> list[int]:
         """Tokens of a text in which nothing is a control token."""
-        text = _whole(text)
+        text = whole_text(text)
         ids = self._ids(text, split=True)
         if self._control_ids.isdisjoint(ids):
             return ids
@@ -87,7 +87,7 @@ class Texts:
 
     def offsets(self, text: str) -> Sequence[tuple[int, int]]:
         """Where each token of a plain text begins and ends, in characters: for counting and cutting."""
-        text = _whole(text)
+        text = whole_text(text)
         known = self._words.offsets(text) if self._words else None
         if known is not None:
             return known
@@ -97,7 +97,7 @@ class Texts:
     def encode(self, pieces: Sequence[Piece]) -> list[int]:
         """Tokens of a prompt, without BOS or EOS beyond what the pieces say."""
         if not any(piece.plain and self._pattern.search(piece.text) for piece in pieces):
-            return self._ids(_whole("".join(piece.text for piece in pieces)), split=False)
+            return self._ids(whole_text("".join(piece.text for piece in pieces)), split=False)
         ids: list[int] = []
         run, eat = "", False
         for part, control in self._split(pieces):
@@ -145,7 +145,7 @@ class Texts:
         return [*parts, text[start:]]
 
 
-def _whole(text: str) -> str:
+def whole_text(text: str) -> str:
     """The text with ``?`` for each half of a surrogate pair, which files hold and tokenizers refuse."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
