@@ -169,10 +169,7 @@ class VLLM:
 
     @cached_property
     def _texts(self) -> Texts:
-        tokenizer = self.loaded.get_tokenizer()
-        if self.chat_template is not None:
-            tokenizer.chat_template = self.chat_template
-        return Texts(tokenizer)
+        return Texts(self.loaded.get_tokenizer(), self.chat_template)
 
     @cached_property
     def _chat(self) -> Chat:

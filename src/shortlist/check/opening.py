@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..backends.opening import backend_for, built
 from ..core.errors import ConfigError, UnknownName
 from ..core.protocols import Backend
-from ..rerank._language_model import backend_for
 
 KINDS: dict[str, str] = {
     "endpoint": "OpenAICompatible",
@@ -45,12 +44,7 @@ def backend_of(model: str, options: Mapping[str, Any], kind: str = "auto") -> Ba
 def _embedded(name: str, model: str, options: Mapping[str, Any]) -> Backend:
     from ..backends import embedded
 
-    made = getattr(embedded, name)
-    known = list(inspect.signature(made).parameters)[1:]
-    unknown = [option for option in options if option not in known]
-    if unknown:
-        raise ConfigError(f"no option {unknown[0]!r} here; known: {', '.join(known)}")
-    backend: Backend = made(model, **options)
+    backend: Backend = built(getattr(embedded, name), model, options)
     return backend
 
 

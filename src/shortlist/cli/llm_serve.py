@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ..rerank._language_model import backend_for
+    from ..backends.opening import backend_for
     from ..serve import LanguageModelServer, Limits
 
     if args.model.startswith(("http://", "https://")):

@@ -72,9 +72,9 @@ class PlanRun:
             return self._unscored(self._stopped).top(k)
         if self._failed:
             return self._unscored(self._failed).top(k)
-        if trace and all(score == MISSING for call in trace for score in call.scores):
-            return self._unscored(f"no usable output in {len(trace)} calls").top(k)
         unread = sum(all(score == MISSING for score in call.scores) for call in trace)
+        if trace and unread == len(trace):
+            return self._unscored(f"no usable output in {unread} calls").top(k)
         unusable = f"no usable output in {unread} of {len(trace)} calls" if 2 * unread > len(trace) else ""
         reason = "; ".join(filter(None, (self._stopped, unusable)))
         if self.ranking.status in ("partial", "unscored"):  # a later stage does not heal what an earlier one left out

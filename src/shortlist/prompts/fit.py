@@ -16,7 +16,7 @@ from ..core.exchange import Request
 from ..core.types import Candidate, Query, Repair
 from .slots import pieces
 from .template import Template
-from .tokens import Tokenizer, count_tokens, cut, estimated_tokens
+from .tokens import Tokenizer, count_tokens, cut, estimated_tokens, level
 
 _BORDER = 4
 """Tokens by which a passage may grow when it stands between other text: more than tokenizers do in practice."""
@@ -71,7 +71,7 @@ class Fitted:
         floor = min(self.least, limit)
         empty = self._empty(query, candidates, labels)
         room = self.context - empty
-        limit = max(floor, min(limit, room if self._apart else _level(sizes, room)))
+        limit = max(floor, min(limit, room if self._apart else level(sizes, room)))
         while True:
             cuts = [
                 (text, size, size) if size <= limit else cut(text, limit, self.tokenizer)
@@ -183,18 +183,3 @@ class Fitted:
             f"{self.context} tokens with prompt {self.template.name!r}; {self.fits(query, candidates)} do: use a "
             "smaller window, give a larger context if the model has one (option context=N), or shorten the query"
         )
-
-
-def _level(sizes: Sequence[int], room: int) -> int:
-    """The largest limit for which the sizes, each cut to it, add up to at most ``room``.
-
-    >>> _level([10, 100, 100], 110), _level([5, 5], 100)
-    (50, 5)
-    """
-    left = room
-    for position, size in enumerate(sorted(sizes)):
-        share = left // (len(sizes) - position)
-        if size > share:
-            return max(0, share)
-        left -= size
-    return max(sizes, default=0)

@@ -96,6 +96,21 @@ def split_by_tokens(text: str, offsets: Offsets, room: int, overlap: int = 32) -
     return [text[offsets[start][0] : offsets[min(start + room, count) - 1][1]] for start in starts]
 
 
+def level(sizes: Sequence[int], room: int) -> int:
+    """The largest limit for which the sizes, each cut to it, add up to at most ``room``.
+
+    >>> level([10, 100, 100], 110), level([5, 5], 100)
+    (50, 5)
+    """
+    left = room
+    for position, size in enumerate(sorted(sizes)):
+        share = left // (len(sizes) - position)
+        if size > share:
+            return max(0, share)
+        left -= size
+    return max(sizes, default=0)
+
+
 def _end(text: str, limit: int, tokenizer: Tokenizer, found: int | Offsets) -> int:
     """Where the first ``limit`` tokens end; there are more than that."""
     if not isinstance(found, int):

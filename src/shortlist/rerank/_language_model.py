@@ -11,20 +11,18 @@ disk; with ``runtime="vllm"``, ``VLLM``). A method that needs another kind of lo
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..core.errors import BackendError, ConfigError
-from ..core.extras import need
+from ..backends.opening import ASKING, backend_for
+from ..core.errors import ConfigError
 from ..core.protocols import Backend, Capability, GenerateBackend, Prompt, Readout
 from ..prompts import Fitted, Template, load_prompt
 from ..prompts.tokens import estimated_tokens
 from ..scorers.chunked import chunked
 from ..scorers.prompted_async import prompted
 
-ASKING = ("context", "on_malformed", "retries", "cache", "chunk")
 B = TypeVar("B", bound=Backend)
 DEFAULT_PROMPT = 4096  # tokens: the smallest window of the models that these methods were published with
 
@@ -87,49 +85,3 @@ def prompt_for(template: Template, backend: Backend, context: int | None) -> Pro
     if not hasattr(backend, "measure"):
         return Fitted(template, window)
     return Fitted(template, window, backend.offsets, measure=backend.measure)  # type: ignore[attr-defined]
-
-
-def backend_for(model: str, options: Mapping[str, Any], *, opens: str | None = None) -> Any:
-    """The backend that opens ``model``: an endpoint for an address, else a local model (extra ``local``)."""
-    if not model.startswith(("http://", "https://")):
-        if "://" in model or model.rstrip("/").endswith("/v1"):
-            raise ConfigError(f"model={model!r}: an endpoint's address begins with http:// or https://")
-        runtime = options.get("runtime", "transformers")
-        options = {name: value for name, value in options.items() if name != "runtime"}
-        if runtime == "vllm" and opens is None:
-            from ..backends.vllm import VLLM
-
-            return _built(VLLM, model, options)
-        if runtime != "transformers":
-            known = "transformers" if opens else "transformers or vllm"
-            raise ConfigError(f"runtime={runtime!r}: this method's models are run by {known}")
-        from ..backends import transformers
-
-        name = opens or ("Seq2SeqLM" if _is_encoder_decoder(model) else "CausalLM")
-        return _built(getattr(transformers, name), model, options)
-    if opens is not None:
-        raise ConfigError(f"{model} is an endpoint, and this method looks inside the model; give a folder or hub name")
-    from ..backends.http import OpenAICompatible
-
-    if "model" not in options:
-        raise ConfigError(f"{model} may serve several models; name one with the option model=NAME (GET {model}/models)")
-    return _built(OpenAICompatible, model, options)
-
-
-def _is_encoder_decoder(model: str) -> bool:
-    """What the model's configuration says; a hub name is looked up, first in the hub's cache."""
-    transformers = need("transformers>=4.48", extra="local")
-    try:
-        return bool(transformers.AutoConfig.from_pretrained(model).is_encoder_decoder)
-    except (OSError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
-        raise BackendError(f"{model!r} is no folder with a model, and the hub gave none: {reason}") from error
-
-
-def _built(make: Callable[..., Backend], model: str, options: Mapping[str, Any]) -> Any:
-    accepted = list(inspect.signature(make).parameters)[1:]
-    unknown = [name for name in options if name not in accepted]
-    if unknown:
-        known = f"{', '.join(accepted)}; where text is generated also {', '.join(ASKING)}"
-        raise ConfigError(f"no option {unknown[0]!r} here; known: {known}")
-    return make(model, **options)

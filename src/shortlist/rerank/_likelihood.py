@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from ..backends.opening import ASKING
 from ..core.errors import ConfigError
 from ..core.protocols import LikelihoodBackend
 from ..prompts import load_prompt
 from ..scorers.likelihood import QueryLikelihood
-from ._language_model import ASKING, opened, prompt_for
+from ._language_model import opened, prompt_for
 
 
 def likelihoods(

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 from ..backends.embedded.architecture import FAMILIES, read_architecture
-from ..backends.embedded.weights import SCALE, Weights, quantise_rows
+from ..backends.embedded.weights import SCALE, Weights
 from ..core.errors import ConfigError
-from .folders import Tensor, as_stored, bfloat16, copy_beside, floats, weights_of, write_tensors
+from .folders import Tensor, bfloat16, copy_beside, floats, weights_of, write_tensors
 
 Form = Literal["int8", "bf16", "fp32"]
 
@@ -48,12 +48,9 @@ def export(folder: Path, output: Path, form: Form = "int8") -> int:
 
 
 def _rows(weights: Weights, name: str) -> dict[str, Tensor]:
-    array, kind = weights.stored(name)
-    if kind == "I8":
-        return {name: as_stored(weights, name), name + SCALE: as_stored(weights, name + SCALE)}
-    quantised, scale = quantise_rows(weights.floats(name))
+    quantised, scale = weights.int8_rows(name)
     return {
-        name: Tensor("I8", tuple(array.shape), lambda: quantised),
+        name: Tensor("I8", tuple(quantised.shape), lambda: quantised),
         name + SCALE: Tensor("F32", tuple(scale.shape), lambda: scale),
     }
 

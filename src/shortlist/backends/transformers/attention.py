@@ -23,7 +23,7 @@ from ...core.types import Usage
 from .attention_rows import NAME, Rows, read_rows, register
 from .batches import is_out_of_memory
 from .chat import Chat
-from .local import Loaded, load_local
+from .local import Loaded, load_for
 from .parts import PartIds, PartTexts
 from .texts import Texts
 
@@ -79,10 +79,7 @@ class AttentionLM:
 
         Raises BackendError for a model whose attention cannot be read.
         """
-        loaded = load_local(
-            self.path, "causal", device=self.device, dtype=self.dtype, adapter=self.adapter, threads=self.threads,
-            revision=self.revision, trust_remote_code=self.trust_remote_code,
-        )  # fmt: skip
+        loaded = load_for(self, "causal")
         _check_layers(loaded.model, loaded.config)
         register()
         loaded.model.set_attn_implementation(NAME)
@@ -91,8 +88,7 @@ class AttentionLM:
     @property
     def context(self) -> int | None:
         """Tokens of a list with its longest tail; None when neither model nor ``max_length`` sets a limit."""
-        limits = [limit for limit in (self.loaded.window, self.max_length) if limit is not None]
-        return min(limits, default=None)
+        return self.loaded.limit(self.max_length)
 
     def encode(self, request: Request) -> PartIds:
         """The tokens that the model is given: chat template, passages, tails; one BOS at most."""
@@ -184,9 +180,7 @@ class AttentionLM:
 
     @cached_property
     def _texts(self) -> Texts:
-        if self.chat_template is not None:
-            self.loaded.tokenizer.chat_template = self.chat_template
-        return Texts(self.loaded.tokenizer)
+        return Texts(self.loaded.tokenizer, self.chat_template)
 
     @cached_property
     def _parts(self) -> PartTexts:

@@ -23,7 +23,7 @@ from .chat import Chat
 from .decoding import Sampling, Written, end_tokens, log_probabilities, total_log_probability
 from .generation import written_answers
 from .labels import LabelIds, Labels
-from .local import Loaded, load_local
+from .local import Loaded, load_for
 from .passes import Batch, Passes, Row
 from .results import shared_seconds
 from .texts import Piece, Texts
@@ -87,10 +87,7 @@ class CausalLM:
     @cached_property
     def loaded(self) -> Loaded:
         """Model and tokenizer, for what this class does not offer."""
-        return load_local(
-            self.path, "causal", device=self.device, dtype=self.dtype, adapter=self.adapter, threads=self.threads,
-            revision=self.revision, trust_remote_code=self.trust_remote_code,
-        )  # fmt: skip
+        return load_for(self, "causal")
 
     @property
     def counts(self) -> Counter[str]:
@@ -100,8 +97,7 @@ class CausalLM:
     @property
     def context(self) -> int | None:
         """Tokens of prompt and answer together; None when neither model nor ``max_length`` sets a limit."""
-        limits = [limit for limit in (self.loaded.window, self.max_length) if limit is not None]
-        return min(limits, default=None)
+        return self.loaded.limit(self.max_length)
 
     def encode(self, request: Request) -> list[int]:
         """The tokens that the model is given: chat template, prompt, prefill; one BOS at most."""
@@ -228,9 +224,7 @@ class CausalLM:
 
     @cached_property
     def _texts(self) -> Texts:
-        if self.chat_template is not None:
-            self.loaded.tokenizer.chat_template = self.chat_template
-        return Texts(self.loaded.tokenizer)
+        return Texts(self.loaded.tokenizer, self.chat_template)
 
     @cached_property
     def _chat(self) -> Chat:

@@ -20,7 +20,7 @@ from ...core.protocols import Capability
 from ...core.types import Length, Scale
 from ...prompts.tokens import split_by_tokens
 from .batches import Batches
-from .local import Loaded, load_local
+from .local import Loaded, load_for
 from .pair_texts import PairTexts
 from .texts import Texts
 
@@ -92,17 +92,12 @@ class SequenceClassifier:
     @cached_property
     def loaded(self) -> Loaded:
         """Model and tokenizer."""
-        return load_local(
-            self.path, "classification", device=self.device, dtype=self.dtype, adapter=self.adapter,
-            threads=self.threads, revision=self.revision, trust_remote_code=self.trust_remote_code,
-            num_labels=self.num_labels,
-        )  # fmt: skip
+        return load_for(self, "classification", num_labels=self.num_labels)
 
     @property
     def window(self) -> int:
         """Tokens that are read of one pair, special tokens included."""
-        limits = [limit for limit in (self.loaded.window, self.max_length) if limit is not None]
-        return min(limits, default=2**31)
+        return self.loaded.limit(self.max_length) or 2**31
 
     def pair_scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         """One logit per (query, document), float32. Raises ScoreError for NaN."""

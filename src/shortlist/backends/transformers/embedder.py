@@ -21,7 +21,7 @@ from ...core.types import Length
 from ...prompts.tokens import split_by_tokens
 from .batches import Batches
 from .chat import Chat
-from .local import Loaded, load_local
+from .local import Loaded, load_for
 from .texts import Piece, Texts
 
 
@@ -66,21 +66,17 @@ class Embedder:
     @cached_property
     def loaded(self) -> Loaded:
         """Model and tokenizer."""
-        return load_local(
-            self.path, "embedding", device=self.device, dtype=self.dtype, adapter=self.adapter, threads=self.threads,
-            revision=self.revision, trust_remote_code=self.trust_remote_code,
-        )  # fmt: skip
+        return load_for(self, "embedding")
 
     @property
     def window(self) -> int:
         """Tokens that are read of one text."""
-        limits = [limit for limit in (self.loaded.window, self.max_length) if limit is not None]
-        return min(limits, default=2**31)
+        return self.loaded.limit(self.max_length) or 2**31
 
     @property
     def context(self) -> int | None:
         """Tokens that a prompt may take; None when neither model nor ``max_length`` sets a limit."""
-        return None if self.window == 2**31 else self.window
+        return self.loaded.limit(self.max_length)
 
     def measure(self, request: Request) -> int:
         """Tokens of the request's prompt, for ``Fitted``."""
@@ -187,9 +183,7 @@ class Embedder:
 
     @cached_property
     def _texts(self) -> Texts:
-        if self.chat_template is not None:
-            self.loaded.tokenizer.chat_template = self.chat_template
-        return Texts(self.loaded.tokenizer)
+        return Texts(self.loaded.tokenizer, self.chat_template)
 
     @cached_property
     def _chat(self) -> Chat:

@@ -25,7 +25,7 @@ from .batches import Batches
 from .decoding import Sampling
 from .encoder_decoder import EncoderDecoder, States
 from .fused import anchors, fused, looked_at
-from .local import Loaded, load_local
+from .local import Loaded, load_for
 from .results import shared_seconds
 from .texts import Piece
 
@@ -77,10 +77,7 @@ class FusionInDecoder:
     @cached_property
     def loaded(self) -> Loaded:
         """Model and tokenizer, for what this class does not offer."""
-        return load_local(
-            self.path, "seq2seq", device=self.device, dtype=self.dtype, adapter=self.adapter, threads=self.threads,
-            revision=self.revision, trust_remote_code=self.trust_remote_code, renamed=_UNWRAPPED,
-        )  # fmt: skip
+        return load_for(self, "seq2seq", renamed=_UNWRAPPED)
 
     @property
     def counts(self) -> Counter[str]:

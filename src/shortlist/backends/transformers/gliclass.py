@@ -22,9 +22,9 @@ from ...core.extras import need
 from ...core.params import digest
 from ...core.protocols import Capability
 from ...core.types import Repair, Scale, Usage
-from ...prompts.tokens import cut
+from ...prompts.tokens import cut, level
 from .hashes import files_digest
-from .local import Loaded, _device, _no_progress_bar, _place
+from .local import Loaded, device_of, no_progress_bar, place_of
 from .texts import Texts, whole_text
 
 _FORGED = re.compile(r"<<(LABEL|SEP|EXAMPLE)>>")
@@ -72,10 +72,10 @@ class GLiClass:
         """Model and tokenizer. Raises BackendError for a folder that holds something else."""
         library = need("gliclass>=0.1.21", extra="gliclass")
         torch, transformers = need("torch>=2.4", extra="local"), need("transformers>=5.0", extra="gliclass")
-        name = _place(self.path)
+        name = place_of(self.path)
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(name, revision=self.revision)
-            with _no_progress_bar(transformers):
+            with no_progress_bar(transformers):
                 model, info = library.GLiClassModel.from_pretrained(
                     name, revision=self.revision, output_loading_info=True
                 )
@@ -86,7 +86,7 @@ class GLiClass:
             raise BackendError(f"{name} has no weights for {', '.join(sorted(info['missing_keys'])[:4])}")
         if model.config.architecture_type != "uni-encoder":
             raise BackendError(f"{name} is a GLiClass {model.config.architecture_type}; only uni-encoders are served")
-        where = _device(torch, self.device)
+        where = device_of(torch, self.device)
         known = files_digest(name) if Path(name).is_dir() else f"{name}@{self.revision or 'unknown'}"
         return Loaded(torch, model.to(where).eval(), tokenizer, where, known)
 
@@ -121,7 +121,7 @@ class GLiClass:
         repairs = (Repair("query_cut", detail=f"{kept} of {total} tokens"),) if kept < total else ()
         fixed = kept + len(texts.offsets(self.task)) + len(passages) + 1 + sum(map(len, texts.around))
         sizes = [len(texts.offsets(text)) for text in plain[1:]]
-        limit = _limit(sizes, self.max_length - fixed)
+        limit = max(_LEAST, level(sizes, self.max_length - fixed))
         while True:
             cuts = [cut(text, limit, texts.offsets) for text in plain[1:]]
             shown = [text for text, _, _ in cuts]
@@ -156,14 +156,3 @@ class GLiClass:
             device=self.loaded.device, progress_bar=False,
         )  # fmt: skip
         return made.pipe
-
-
-def _limit(sizes: Sequence[int], room: int) -> int:
-    """The largest length to which texts can be cut so that they fit ``room`` together, at least ``_LEAST``.
-
-    >>> _limit([10, 100, 100], 110), _limit([5, 5], 100)
-    (50, 5)
-    """
-    longest = max(sizes)
-    fits = (limit for limit in range(longest, _LEAST, -1) if sum(min(size, limit) for size in sizes) <= room)
-    return next(fits, _LEAST)

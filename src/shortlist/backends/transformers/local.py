@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from ...core.errors import BackendError, ConfigError
 from ...core.extras import need
@@ -50,6 +50,40 @@ class Loaded:
         limit = getattr(self.config, "max_position_embeddings", None)
         return int(limit) if isinstance(limit, int) and limit > 0 else None
 
+    def limit(self, max_length: int | None) -> int | None:
+        """The smaller of the model's window and ``max_length``; ``None`` when neither sets a limit."""
+        return min((limit for limit in (self.window, max_length) if limit is not None), default=None)
+
+
+class Placed(Protocol):
+    """A backend with the parameters that say where its model is and how it runs, under ``load_local``'s names."""
+
+    @property
+    def path(self) -> str | Path: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def adapter(self) -> str | Path | None: ...
+    @property
+    def threads(self) -> int | None: ...
+    @property
+    def revision(self) -> str | None: ...
+    @property
+    def trust_remote_code(self) -> bool: ...
+
+
+def load_for(
+    backend: Placed, task: Task, *, num_labels: int | None = None, renamed: Mapping[str, str] | None = None
+) -> Loaded:
+    """The model that a backend's own parameters name; else as ``load_local``."""
+    return load_local(
+        backend.path, task, device=backend.device, dtype=backend.dtype, adapter=backend.adapter,
+        threads=backend.threads, revision=backend.revision, trust_remote_code=backend.trust_remote_code,
+        num_labels=num_labels, renamed=renamed,
+    )  # fmt: skip
+
 
 def load_local(
     path: str | Path,
@@ -74,8 +108,8 @@ def load_local(
     Raises BackendError when files are missing or do not suit the task, ConfigError for a wrong device or dtype.
     """
     torch, transformers = need("torch>=2.4", extra="local"), need("transformers>=4.48", extra="local")
-    name = _place(path)
-    where = _device(torch, device)
+    name = place_of(path)
+    where = device_of(torch, device)
     if dtype not in _DTYPES:
         raise ConfigError(f"dtype={dtype!r}: expected one of {', '.join(_DTYPES)}")
     if threads is not None:
@@ -90,7 +124,7 @@ def load_local(
     wanted = exact if exact == "auto" else getattr(torch, exact)
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, **options)
-        with _no_progress_bar(transformers):
+        with no_progress_bar(transformers):
             model, info = getattr(transformers, _CLASSES[task]).from_pretrained(
                 name, output_loading_info=True, **options, **sized, **{key: wanted}
             )
@@ -108,7 +142,7 @@ def load_local(
 
 
 @contextmanager
-def _no_progress_bar(transformers: ModuleType) -> Iterator[None]:
+def no_progress_bar(transformers: ModuleType) -> Iterator[None]:
     """transformers draws a bar on stderr while it loads; progress is the command line's business."""
     log = transformers.utils.logging
     shown = log.is_progress_bar_enabled()
@@ -120,7 +154,7 @@ def _no_progress_bar(transformers: ModuleType) -> Iterator[None]:
             log.enable_progress_bar()
 
 
-def _place(path: str | Path) -> str:
+def place_of(path: str | Path) -> str:
     """The folder, checked, or the hub name."""
     folder = Path(path).expanduser()
     if folder.is_dir():
@@ -137,7 +171,7 @@ def _place(path: str | Path) -> str:
     return str(path)
 
 
-def _device(torch: ModuleType, device: str) -> str:
+def device_of(torch: ModuleType, device: str) -> str:
     if device != "auto":
         try:
             torch.empty(0, device=device)

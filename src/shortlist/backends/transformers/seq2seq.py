@@ -22,7 +22,7 @@ from ...core.types import Usage
 from .chat import Chat
 from .decoding import Sampling, total_log_probability
 from .encoder_decoder import EncoderDecoder
-from .local import Loaded, load_local
+from .local import Loaded, load_for
 from .results import shared_seconds
 from .texts import Piece
 
@@ -71,10 +71,7 @@ class Seq2SeqLM:
     @cached_property
     def loaded(self) -> Loaded:
         """Model and tokenizer, for what this class does not offer."""
-        return load_local(
-            self.path, "seq2seq", device=self.device, dtype=self.dtype, adapter=self.adapter, threads=self.threads,
-            revision=self.revision, trust_remote_code=self.trust_remote_code,
-        )  # fmt: skip
+        return load_for(self, "seq2seq")
 
     @property
     def counts(self) -> Counter[str]:
@@ -84,8 +81,7 @@ class Seq2SeqLM:
     @property
     def context(self) -> int | None:
         """Tokens of a prompt; None when nothing limits it."""
-        limits = [limit for limit in (self.loaded.window, self.max_length) if limit is not None]
-        return min(limits, default=None)
+        return self.loaded.limit(self.max_length)
 
     def encode(self, request: Request) -> list[int]:
         """The tokens that the encoder is given, its end token included; the prefill is the decoder's."""

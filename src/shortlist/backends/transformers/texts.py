@@ -28,11 +28,16 @@ class Piece:
 
 
 class Texts:
-    """The tokenizer of a model, with settings of its own (no truncation, no padding)."""
+    """The tokenizer of a model, with settings of its own (no truncation, no padding).
 
-    def __init__(self, tokenizer: Any) -> None:
+    chat_template: used instead of the tokenizer's own, which it replaces.
+    """
+
+    def __init__(self, tokenizer: Any, chat_template: str | None = None) -> None:
         if not getattr(tokenizer, "is_fast", False):
             raise BackendError(f"{type(tokenizer).__name__} is no fast tokenizer; the folder needs a tokenizer.json")
+        if chat_template is not None:
+            tokenizer.chat_template = chat_template
         self.tokenizer = tokenizer
         self._parsing, self._splitting = _copy(tokenizer), _copy(tokenizer)
         self._splitting.encode_special_tokens = True
