@@ -103,3 +103,17 @@ def test_an_endpoint_that_is_down_is_one_line(capsys: pytest.CaptureFixture[str]
     options = ["--option", "model=x", "--option", "max_attempts=1"]
     assert main(["check", "backend", "--model", "http://127.0.0.1:9/v1", *options]) == 2
     assert "cannot be reached" in capsys.readouterr().err
+
+
+def test_progress_is_told_on_a_terminal_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = ["check", "reranker", "--with", "bi-encoder", "--json"]
+    assert main(given) == 0
+    quiet = capsys.readouterr()
+    assert "..." not in quiet.err
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert main(given) == 0
+    shown = capsys.readouterr()
+    assert f"\r\x1b[K1/{len(RERANKER_CHECKS)} keeps a permutation ...\r\x1b[K" in shown.err
+    assert shown.err.endswith(f"\r\x1b[K{len(RERANKER_CHECKS)} checks, 0 failed\n") and shown.out == quiet.out

@@ -78,3 +78,17 @@ def test_what_is_missing_is_named(folder: Path, tmp_path: Path, capsys: pytest.C
     judged = ["--qrels", str(folder / "qrels" / "train.tsv")]
     assert main(["mine", "--run", str(run), *texts, *judged, *output]) == 0
     assert [s.ids for s in read(tmp_path / "out.jsonl")] == [("d4", "d1")]
+
+
+def test_a_file_without_judgements_is_refused_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from shortlist.check import make_ranking
+    from shortlist.formats.jsonl import write_jsonl
+
+    bare = tmp_path / "candidates.jsonl"
+    write_jsonl([make_ranking(5)], bare)
+    assert main(["mine", str(bare), "-o", str(tmp_path / "train.jsonl")]) == 2
+    said = capsys.readouterr().err
+    assert "candidates.jsonl holds no judgements" in said and "--qrels FILE" in said
+    assert [p.name for p in tmp_path.iterdir()] == ["candidates.jsonl"]

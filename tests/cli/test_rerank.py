@@ -99,6 +99,12 @@ def test_parameters_come_from_the_command_line_before_the_configuration_file(fol
         (["--data", "no-such-folder"], "no-such-folder"),
         (["--data", "FOLDER", "--with", "late-interacton"], "did you mean 'late-interaction'"),
         (["--data", "FOLDER", "--param", "colour=red"], "takes no parameter 'colour'"),
+        (["--data", "FOLDER", "--param", "first_stge=0"], "did you mean 'first_stage'? it takes: "),
+        (["--data", "FOLDER", "--with", "rankgpt", "--param", "context=9"], "goes into options (--option NAME=VALUE)"),
+        (
+            ["--data", "FOLDER", "--with", "remote", "--model", "http://127.0.0.1:9/rerank", "--option", "timeot=1"],
+            "no option 'timeot' here; did you mean 'timeout'?",
+        ),
         (["--data", "FOLDER", "--param", "=3"], "expected NAME=VALUE"),
         (["--data", "FOLDER", "--config", "no.toml"], "there is no such file"),
         (["--data", "FOLDER", "--split", "train"], "train"),

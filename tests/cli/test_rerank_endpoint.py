@@ -64,6 +64,24 @@ def test_troubles_end_in_full_rankings_or_named_failures(requests: Path) -> None
     assert status == (3 if any(r.status == "unscored" for r in done) else 0)
 
 
+def test_a_dead_endpoint_stops_the_job_and_the_same_command_continues_it(
+    requests: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = requests.parent / "out.jsonl"
+    given = (requests, "--with", "rankgpt", "--option", "model=fake", "--option", "max_attempts=1", "-o", output)
+    with FakeEndpoint() as endpoint:
+        gone = f"{endpoint.url}/v1"
+    assert rerank(*given, "--model", gone) == 5
+    said = capsys.readouterr().err
+    assert "stopped: " in said and "0 queries are done" in said and "give the same command again" in said
+    assert not output.exists() and (requests.parent / "out.jsonl.journal").exists()
+    assert rerank(*given, "--model", gone, "--resume") == 5
+    assert rerank(*given, "--model", gone, "--on-outage", "unscored") == 3
+    assert {r.status for r in read(output)} == {"unscored"}
+    assert rerank(*given, "--model", gone, "--resume") == 2
+    assert "no unfinished job" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -73,6 +91,10 @@ def test_troubles_end_in_full_rankings_or_named_failures(requests: Path) -> None
         (
             ["--with", "rankgpt", "--model", "URL", "--option", "model=x", "--option", "colour=red"],
             "no option 'colour'",
+        ),
+        (
+            ["--with", "rankgpt", "--model", "URL", "--option", "model=x", "--option", "contxt=9"],
+            "no option 'contxt' here; did you mean 'context'?",
         ),
     ],
 )

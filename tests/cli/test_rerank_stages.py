@@ -79,7 +79,9 @@ options = {{model = "fake"}}
 def test_when_all_are_dead_the_first_stages_order_is_left_unscored(requests: Path, dead: str) -> None:
     output = requests.parent / "out.jsonl"
     given = ("--model", dead, "--option", "model=gone", "--option", "max_attempts=1")
-    assert rerank(requests, "--with", "fallback", "--param", 'stages=["rankgpt"]', *given, "-o", output) == 3
+    chain = ("--with", "fallback", "--param", 'stages=["rankgpt"]', *given, "-o", output)
+    assert rerank(requests, *chain) == 5 and not output.exists(), "the job stops, and the same command continues it"
+    assert rerank(requests, *chain, "--on-outage", "unscored") == 3
     before = list(read(requests))
     done = list(read(output))
     assert [r.ids for r in done] == [r.ids for r in before] and {r.status for r in done} == {"unscored"}

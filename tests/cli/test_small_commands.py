@@ -81,3 +81,58 @@ def test_demo_does_not_write_into_a_folder_of_something_else(
     assert main(["demo", str(tmp_path)]) == 2
     assert "holds other files" in capsys.readouterr().err
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_one_method_with_its_parameters(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["methods", "setwise"]) == 0
+    said = capsys.readouterr().out
+    assert '--param sort=VALUE  (one of heap, bubble, insertion; default "heap")' in said
+    assert "--param children=VALUE  (int; default 3)\n      a set shows one document more than this" in said
+    assert "source: Zhuang et al. 2024, arXiv 2310.09497" in said and 'paper\'s "c = 3" is `children=2`' in said
+    assert "needs: pip install '.[http]' or pip install '.[local]'" in said and "cost of 100 candidates" in said
+    assert main(["methods", "late_interaction", "--json", "--candidates", "50"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    parameters = {p["name"]: p for p in found["parameters"]}
+    assert parameters["first_stage"] == {
+        "name": "first_stage", "default": 0.2, "required": False, "type": "float", "choices": [],
+        "meaning": "weight of the first stage's score",
+    }  # fmt: skip
+    assert parameters["aggregate"]["choices"] == ["max", "first", "mean"]
+    assert (found["name"], found["calls"], found["documents"], found["extra"]) == ("late-interaction", 1, 50, "")
+    assert main(["methods", "setwize"]) == 2
+    assert "no reranker named 'setwize'; did you mean 'setwise'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", shortlist.available())
+def test_every_parameter_of_every_method_has_a_meaning(name: str) -> None:
+    from shortlist.check.method import _parameters
+    from shortlist.core.registry import RERANKERS
+
+    assert [p.name for p in _parameters(RERANKERS.module(name).build) if not p.meaning] == []
+
+
+def test_an_option_that_does_not_exist_is_told_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    for given, says in ((["methods", "--markdwn"], "did you mean '--markdown'?"), (["doctor", "--colour"], "--colour")):
+        with pytest.raises(SystemExit) as stopped:
+            main(given)
+        said = capsys.readouterr().err
+        assert stopped.value.code == 2 and said.rstrip().endswith(says)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 240])
+def test_the_table_of_costs_cuts_no_number(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rich.console import Console
+
+    from shortlist.check import costs
+
+    monkeypatch.setattr(costs, "SEEDS", range(1))
+    monkeypatch.setattr(costs.RERANKERS.__class__, "names", lambda self: ["erank", "prp", "rank1"])
+    monkeypatch.setattr("shortlist.cli.methods.console", lambda: Console(width=width))
+    assert main(["methods", "--cost"]) == 0
+    said = capsys.readouterr().out
+    assert "\u2026" not in said and "1,890" in said and max(map(len, said.splitlines())) <= width
+    hidden = said.rpartition("not shown here: ")[2].split(";")[0] if "not shown here" in said else ""
+    assert all(heading in said for heading in ("calls", "steps", "shown", "read", "written", "anew", "first"))
+    assert (hidden == "") == (width >= 120) and "calls" not in hidden

@@ -1,11 +1,15 @@
 """Names from files and entry points, and the messages for wrong ones."""
 
+import re
 import types
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 import shortlist
+from shortlist.backends.fake import Oracle
 from shortlist.check.table import method_rows
 from shortlist.core import registry
 from shortlist.core.errors import ConfigError, MissingExtra, UnknownName
@@ -22,7 +26,7 @@ def test_a_wrong_name_suggests_the_nearest_and_lists_what_is_known() -> None:
 
 
 def test_a_wrong_parameter_lists_the_right_ones() -> None:
-    with pytest.raises(ConfigError, match=r"takes no parameter 'modle'; it takes: .*backend"):
+    with pytest.raises(ConfigError, match=r"takes no parameter 'modle'; did you mean 'model'\? it takes: .*backend"):
         shortlist.load("cross-encoder", modle="x")
 
 
@@ -69,3 +73,22 @@ def test_a_missing_package_names_the_pip_line() -> None:
         need("no-such-package-anywhere>=1", extra="local")
     with pytest.raises(MissingExtra, match="999 is needed"):
         need("numpy>=999", extra="local")
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "says"),
+    [
+        ("yes-no", {"yes": True}, """yes=True is a bool, expected str; as text it is written yes='"true"'"""),
+        ("rankgpt", {"window": "twenty"}, "window='twenty' is a str, expected int"),
+        ("rankgpt", {"passes": True}, "passes=True is a bool, expected int"),
+        ("late-interaction", {"first_stage": "0.2"}, "first_stage='0.2' is a str, expected float"),
+    ],
+)
+def test_a_value_of_another_type_is_told_what_is_expected(name: str, given: dict[str, object], says: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f"reranker {name!r}: {says}")):
+        shortlist.load(name, backend=Oracle(), **given)
+
+
+def test_whole_numbers_do_for_numbers_and_paths_for_text() -> None:
+    shortlist.load("late-interaction", backend=Oracle(), first_stage=1, threads=np.int64(2))
+    shortlist.load("cross-encoder", model=Path("folder"))

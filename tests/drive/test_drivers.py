@@ -255,3 +255,13 @@ def test_a_query_of_which_most_calls_said_nothing_is_partial_and_says_so() -> No
         (done,) = Scheduled(OftenSilent(comparable="across", heard=heard), Map()).rerank([make_ranking(10)])
         assert done.status == status
         assert done.reason == ("no usable output in 6 of 10 calls" if status == "partial" else done.reason)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_that_a_query_has_no_text_is_noted_on_its_result(asynchronous: bool) -> None:
+    scorer = Pairs(Oracle())
+    stage = Scheduled(Threaded(scorer) if asynchronous else scorer, Map())
+    done = stage.rerank([make_ranking(3, text=" "), make_ranking(3, text="x")])
+    assert [dict(r.repairs) for r in done] == [{"empty_query": 1}, {}]
+    assert [r.usage.calls for r in done] == [3, 3]
+    assert dict((stage >> stage).apply([make_ranking(3, text="")])[0].repairs) == {"empty_query": 1}

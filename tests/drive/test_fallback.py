@@ -156,6 +156,22 @@ def test_a_stage_that_raises_for_a_batch_fails_only_the_queries_it_raises_for() 
     assert done[1].reason == "reverse: BackendError: no answer about bad; answered by cross-encoder"
 
 
+def test_what_the_steps_before_a_raising_one_answered_is_not_asked_for_again() -> None:
+    class Counting(Oracle):
+        asked = 0
+
+        def pair_scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+            Counting.asked += len(pairs)
+            return super().pair_scores(pairs)
+
+    raising = Raising("bad")
+    chain = Fallback((pointwise(Counting()) >> top(5, raising), windows()), ("chain", "rankgpt"))
+    done = chain.rerank(rankings("good", "bad", "good as well"))
+    assert raising.batches == [3, 1, 1, 1] and Counting.asked == 3 * 25
+    assert done[0].ids == (*true_order(25)[4::-1], *true_order(25)[5:])
+    assert [r.reason.partition(";")[0] for r in done] == ["", "chain: BackendError: no answer about bad", ""]
+
+
 def test_a_failing_query_does_not_change_the_others_and_batches_do_not_matter() -> None:
     given = rankings(*("fine" if i % 3 else "llm down" for i in range(40)), n=21)
     chain = Fallback((windows(Failing(needle="llm")), pointwise(Noisy(sigma=2.0))))

@@ -190,3 +190,12 @@ def test_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(RUN.encode())))
     report = convert("-", tmp_path / "o.jsonl")
     assert (report.source, report.source_format, report.written) == ("<stdin>", "trec-run", 2)
+
+
+def test_a_target_that_holds_no_calls_says_that_repairs_and_usage_are_lost(tmp_path: Path) -> None:
+    from shortlist.core.types import Call, Repair
+
+    call = Call(("d",), (1.0,), "[1]", (Repair("truncated"),))
+    write([Ranking(Query("q", ""), (Candidate(Document("d", ""), 1.0),), trace=(call,))], tmp_path / "r.jsonl")
+    report = convert(tmp_path / "r.jsonl", tmp_path / "o.trec")
+    assert report.lost == ("trace of 1 ranking (every call with its output, repairs and usage)",)

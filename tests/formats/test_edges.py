@@ -166,3 +166,14 @@ def test_the_target_decides_what_an_ambiguous_source_is(tmp_path: Path) -> None:
         convert(tmp_path / "f", tmp_path / "o.jsonl")
     assert convert(tmp_path / "f", tmp_path / "o", target_format="tsv-queries").source_format == "beir-queries"
     assert convert(tmp_path / "f", tmp_path / "o", target_format="msmarco-passages").source_format == "beir-corpus"
+
+
+@pytest.mark.parametrize("broken", ["garbage", '{"shortlist": 1, "query": {"id"'])
+def test_a_broken_first_line_does_not_hide_the_format(tmp_path: Path, broken: str) -> None:
+    path = tmp_path / "rankings.jsonl"
+    write([_ranking(Query("q", "x"), Document("d", "text"))], path)
+    path.write_text(broken + "\n" + path.read_text())
+    bad = Bad(skip=True)
+    assert [r.ids for r in read(path, bad=bad)] == [("d",)] and bad.count == 1
+    with pytest.raises(FormatError, match=r"rankings\.jsonl:1: "):
+        list(read(path))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from shortlist.backends.fake.troubles import Troubles
-from shortlist.backends.http import EndpointError, Patience
+from shortlist.backends.http import EndpointError, OpenAICompatible, Patience
 from shortlist.backends.http.breaker import Breaker
 from shortlist.backends.http.patience import retry_after
 from shortlist.backends.http.refusals import server_message
@@ -223,6 +223,46 @@ def test_an_open_breaker_ends_retries_and_says_so(can: Any, connect: Any, reply:
     assert len(server.bodies) == 2
 
 
+def test_an_endpoint_that_answered_before_is_waited_for(
+    can: Any, connect: Any, reply: Any, fine: Any, clock: Any, caplog: Any
+) -> None:
+    server = can(fine, *[refused(reply, 500)] * 4, fine)
+    backend = connect(server, max_attempts=9, patience=Patience(open_after=2, cool_down=30.0, first_wait=0.0))
+    backend.generate([ASK])
+    (done,) = backend.generate([ASK])
+    assert done.text == "[1]" and len(server.bodies) == 6
+    assert {r.kind: (r.count, r.detail) for r in done.repairs} == {
+        "request_retried": (4, ""), "waited_for_endpoint": (1, "90 s")
+    }  # fmt: skip
+    assert backend.outage == "" and "waiting for it, 600 s at most" in caplog.text
+
+
+def test_waiting_for_an_endpoint_ends(can: Any, connect: Any, reply: Any, fine: Any, clock: Any) -> None:
+    server = can(fine, refused(reply, 500))
+    backend = connect(server, max_attempts=99, max_outage=100.0, patience=Patience(open_after=2, cool_down=30.0))
+    backend.generate([ASK])
+    began = clock.time
+    with pytest.raises(EndpointError, match=r"not asked, 6 failures in a row, the last: .*500"):
+        backend.generate([ASK])
+    assert 100 <= clock.time - began < 140 and "6 failures in a row" in backend.outage
+
+
+@pytest.mark.parametrize(("answered", "waits"), [(True, 100.0), (False, 0.0)])
+def test_a_server_that_goes_away_is_no_fault_of_the_request(
+    can: Any, connect: Any, fine: Any, clock: Any, answered: bool, waits: float
+) -> None:
+    server = can(fine)
+    backend = connect(server, max_attempts=2, max_outage=100.0, patience=Patience(first_wait=0.0))
+    if answered:
+        backend.generate([ASK])
+    backend.close()
+    server.stop()
+    began = clock.time
+    with pytest.raises(EndpointError, match="cannot be reached"):
+        backend.generate([ASK])
+    assert waits <= clock.time - began <= waits + 31 and "cannot be reached" in backend.outage
+
+
 def test_refusals_of_single_requests_do_not_open_the_breaker(can: Any, connect: Any, reply: Any) -> None:
     server = can(refused(reply, 422), refused(reply, 429), refused(reply, 404))
     backend = connect(server, max_attempts=1, patience=Patience(open_after=1))
@@ -294,6 +334,11 @@ def test_the_servers_reason_is_found_in_any_shape_and_kept_short(raw: bytes, mes
     assert server_message(raw) == message
 
 
+def test_wrong_limits_are_refused(connect: Any, can: Any, fine: Any) -> None:
+    with pytest.raises(ConfigError, match="max_outage=-1: expected seconds"):
+        connect(can(fine), max_outage=-1)
+
+
 @pytest.mark.parametrize("params", [{"first_wait": -1.0}, {"cool_down": float("nan")}, {"open_after": 0}])
 def test_wrong_patience_is_refused(params: Any) -> None:
     with pytest.raises(ConfigError, match="expected"):
@@ -316,3 +361,9 @@ def test_a_request_that_waits_for_its_next_attempt_keeps_its_place(
     server = can(refused(reply, 429, Retry_After="1"), fine)
     connect(server, concurrency=1).generate([Request("first"), Request("second")])
     assert [body["prompt"] for body in server.bodies] == ["first", "first", "second"]
+
+
+def test_an_endpoint_that_answers_leaves_no_repair(can: Any, fine: Any) -> None:
+    backend = OpenAICompatible(f"{can(fine).url}/v1", "fake")  # by the machine's own clock, which never stands still
+    assert backend.generate([ASK])[0].repairs == ()
+    backend.close()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from shortlist.check import make_ranking
 from shortlist.core.errors import BackendError, ConfigError, InputError
 from shortlist.drive import Scheduled
 from shortlist.formats.atomic import atomic_text
-from shortlist.jobs import rerank_file
+from shortlist.jobs import Stopped, rerank_file
 from shortlist.pipeline import Stage
 from shortlist.schedules import Map
 from shortlist.scorers import Pairs
@@ -124,8 +125,6 @@ def test_a_query_that_comes_twice_is_refused_before_it_is_computed(tmp_path: Pat
 
 
 def test_what_changes_a_result_changes_the_fingerprint() -> None:
-    from dataclasses import replace
-
     from shortlist.jobs.codec import fingerprint
 
     one = make_ranking(3)
@@ -206,3 +205,65 @@ def test_a_job_that_was_refused_before_it_computed_anything_does_not_block_its_o
         run(tmp_path / "out", stage=Refusing())
     report = run(tmp_path / "out")
     assert report.queries == 40 and report.resumed == 0  # type: ignore[attr-defined]
+
+
+def test_a_file_that_keeps_the_trace_holds_repairs_and_usage_of_every_query(tmp_path: Path) -> None:
+    from shortlist.backends.fake import Broken
+    from shortlist.formats.jsonl import read_jsonl, write_jsonl
+    from shortlist.prompts import load_prompt
+    from shortlist.readouts import Permutation
+    from shortlist.schedules import SlidingWindow
+    from shortlist.scorers import Prompted
+
+    scorer = Prompted(load_prompt("rankgpt"), Permutation(), Broken(rate=0.5, seed=6))
+    listwise = Scheduled(scorer, SlidingWindow(size=5, stride=2), on_error="unscored")
+    output = tmp_path / "out.jsonl"
+    report = run(output, stage=listwise, writer=write_jsonl, texts=True, trace=True, k=None)
+    before = rankings()
+    there, back = listwise.rerank(before), list(read_jsonl(output))
+    assert back == there and [r.repairs for r in back] == [r.repairs for r in there] and any(r.repairs for r in back)
+    assert [[replace(c, usage=replace(c.usage, seconds=0)) for c in r.trace] for r in back] == [
+        [replace(c, usage=replace(c.usage, seconds=0)) for c in r.trace] for r in there
+    ]
+    lines = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [line.get("repairs", {}) for line in lines] == [dict(r.repairs) for r in there]
+    assert [line["usage"]["calls"] for line in lines] == [r.usage.calls for r in there]
+    again = run(tmp_path / "again.jsonl", rankings=back, stage=listwise, writer=write_jsonl, texts=True, trace=True)
+    assert again.usage.calls == report.usage.calls, "what the first job spent is not counted again"  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Dying(Noisy):
+    """A backend that answers nobody while the file is there."""
+
+    gone: Path = Path()
+
+    @property
+    def outage(self) -> str:
+        return "the server is away" if self.gone.exists() else ""
+
+    def pair_scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        if self.gone.exists():
+            raise BackendError("refused")
+        return super().pair_scores(pairs)
+
+
+def test_an_outage_in_the_middle_stops_the_job_and_a_later_run_continues_it(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    dying = Scheduled(Pairs(Dying(sigma=2.0, gone=gone)), Map(), on_error="unscored")
+
+    def until_it_dies() -> Iterable[Ranking]:
+        for number, ranking in enumerate(rankings()):
+            if number == 24:
+                gone.touch()
+            yield ranking
+
+    with pytest.raises(Stopped, match=r"the server is away; 20 queries are done") as stopped:
+        run(tmp_path / "out", stage=dying, rankings=until_it_dies(), batch=5)
+    assert stopped.value.done == 20 and not (tmp_path / "out").exists()
+    gone.unlink()
+    report = run(tmp_path / "out", stage=dying, batch=5)
+    assert report.resumed == 20 and report.statuses == {"ranked": 40}  # type: ignore[attr-defined]
+    gone.touch()
+    report = run(tmp_path / "all", stage=dying, on_outage="unscored")
+    assert report.statuses == {"unscored": 40}  # type: ignore[attr-defined]

@@ -36,9 +36,9 @@ def test_a_hub_name_offline_says_what_was_tried() -> None:
 
 
 def test_a_wrong_task(decoders: dict[str, Path], t5: Path) -> None:
-    with pytest.raises(BackendError, match="cannot be loaded as a seq2seq model"):
+    with pytest.raises(ConfigError, match=r"is a decoder-only model .* needs an encoder-decoder"):
         Seq2SeqLM(decoders["llama"]).loaded  # noqa: B018
-    with pytest.raises(BackendError, match="cannot be loaded as a causal model"):
+    with pytest.raises(ConfigError, match=r"is an encoder-decoder .* needs a decoder-only language model"):
         CausalLM(t5).loaded  # noqa: B018
 
 

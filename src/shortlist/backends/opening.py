@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from ..core.errors import BackendError, ConfigError
+from ..core.errors import BackendError, ConfigError, listed, nearest
 from ..core.extras import need
 from ..core.protocols import Backend
 
@@ -61,5 +62,20 @@ def built(make: Callable[..., Backend], model: str, options: Mapping[str, Any], 
     accepted = list(inspect.signature(make).parameters)[1:]
     unknown = [name for name in options if name not in accepted]
     if unknown:
-        raise ConfigError(f"no option {unknown[0]!r} here; known: {', '.join(accepted)}{beside}")
+        near = nearest(unknown[0], [*accepted, *(ASKING if beside else ())])
+        raise ConfigError(f"no option {unknown[0]!r} here; {near}known: {listed(accepted)}{beside}")
+    if "chat_template" in options:
+        options = {**options, "chat_template": template_text(options["chat_template"])}
     return make(model, **options)
+
+
+def template_text(given: str | Path) -> str:
+    """A chat template: itself, or the text of the file that is named. Raises ConfigError when it is neither."""
+    if "{" in str(given):
+        return str(given)
+    try:
+        return Path(given).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"chat_template={str(given)!r}: neither a template (there is no {{ in it) nor a file that can be read"
+        ) from error

@@ -116,7 +116,8 @@ def _prompt_tokens(probe: Probe, way: Capability, text: str) -> int | None:
         return int(found.usage.prompt_tokens)
     ask = probe.labelled(text) if way is Capability.LABEL_LOGITS else probe.written(text, max_tokens=1)
     (completion,) = probe.generate([ask])
-    return None if any(r.kind != "request_retried" for r in completion.repairs) else completion.usage.prompt_tokens
+    of_transport = ("request_retried", "waited_for_endpoint")
+    return None if any(r.kind not in of_transport for r in completion.repairs) else completion.usage.prompt_tokens
 
 
 def _require_same(expected: list[Row], got: list[Row], probe: Probe, when: str) -> None:

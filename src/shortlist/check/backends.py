@@ -27,6 +27,8 @@ from ._probe import NotChecked, Probe
 from .rerankers import RERANKER_CHECKS, CheckFailed
 
 State = Literal["ok", "FAILED", "not checked"]
+Progress = Callable[[int, int, str], None]
+"""Told before each check: how many are done, of how many, and what comes now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +69,17 @@ def check_backend(backend: Backend, *, within: float = 1e-4) -> None:
         raise CheckFailed("\n".join(failed))
 
 
-def examine_backend(backend: Backend, *, within: float = 1e-4) -> Iterator[Outcome]:
+def examine_backend(
+    backend: Backend, *, within: float = 1e-4, progress: Progress = lambda done, total, what: None
+) -> Iterator[Outcome]:
     """Every check of the backend's capabilities, as it ends."""
     probe = Probe(backend, within)
     checks = backend_checks(backend)
+    progress(0, len(checks), "opening the model")
     if {Capability.GENERATE, Capability.LABEL_LOGITS, Capability.NLL} & backend.capabilities:
         _ = probe.chat  # a model that cannot be asked at all is one error, not thirty
-    for check in checks:
+    for number, check in enumerate(checks):
+        progress(number, len(checks), check.name)
         yield _outcome(check.name, partial(check.run, probe))
 
 
@@ -83,9 +89,10 @@ def backend_checks(backend: Backend) -> tuple[BackendCheck, ...]:
     return tuple(c for c in BACKEND_CHECKS if c.capability in backend.capabilities and not (fake and c.reads))
 
 
-def examine_reranker(reranker: Reranker) -> Iterator[Outcome]:
+def examine_reranker(reranker: Reranker, *, progress: Progress = lambda done, total, what: None) -> Iterator[Outcome]:
     """Every check that holds for any reranker, whatever its model says, as it ends."""
-    for check in RERANKER_CHECKS:
+    for number, check in enumerate(RERANKER_CHECKS):
+        progress(number, len(RERANKER_CHECKS), _title(check))
         yield _outcome(_title(check), partial(check, reranker))
 
 

@@ -46,11 +46,14 @@ class CostRow:
     tried: Trial | None
 
 
-def cost_rows(n: int = 100, *, passage_tokens: int = 100, seeds: Sequence[int] | None = None) -> list[CostRow]:
-    """A row per registered method; a third party's that cannot be built on a fake backend has no numbers."""
+def cost_rows(
+    n: int = 100, *, passage_tokens: int = 100, seeds: Sequence[int] | None = None, names: Sequence[str] | None = None
+) -> list[CostRow]:
+    """A row per registered method (or per named one); a third party's that cannot be built on a fake backend has no
+    numbers."""
     seeds = SEEDS if seeds is None else seeds
     known: dict[str, Trial] = {}
-    return [_row(name, n, passage_tokens, seeds, known) for name in RERANKERS.names()]
+    return [_row(name, n, passage_tokens, seeds, known) for name in names or RERANKERS.names()]
 
 
 def schedule_of(reranker: object) -> Schedule | None:

@@ -14,8 +14,9 @@ import pkgutil
 import sys
 from collections.abc import Sequence
 from types import ModuleType
+from typing import NoReturn
 
-from ..core.errors import ShortlistError, UnknownName
+from ..core.errors import ShortlistError, UnknownName, nearest
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -55,7 +56,7 @@ def _dispatch(argv: list[str]) -> int:
     if name not in commands():
         raise UnknownName("command", name, commands())
     module = _module(name)
-    parser = argparse.ArgumentParser(prog=f"shortlist {name}", description=_help(module), formatter_class=_WithDefaults)
+    parser = _Parser(prog=f"shortlist {name}", description=_help(module), formatter_class=_WithDefaults)
     module.add_arguments(parser)
     return int(module.run(parser.parse_args(argv[1:])) or 0)
 
@@ -72,6 +73,16 @@ def _overview() -> str:
     lines = ["usage: shortlist COMMAND [OPTIONS]", "", "commands:"]
     lines += [f"  {name:10s} {_help(_module(name))}" for name in commands()]
     return "\n".join([*lines, "", "shortlist COMMAND --help tells the options of a command."])
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says which option comes nearest to one that it does not know."""
+
+    def error(self, message: str) -> NoReturn:
+        unknown = message.removeprefix("unrecognized arguments: ") if "unrecognized" in message else ""
+        name = unknown.partition(" ")[0].partition("=")[0]
+        near = nearest(name, self._option_string_actions) if name.startswith("--") else ""
+        super().error(f"{message}; {near}".rstrip("; "))
 
 
 class _WithDefaults(argparse.ArgumentDefaultsHelpFormatter):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, listed, nearest
 
 CONFIG_KEYS = ("method", "depth", "top_k", "batch", "params")
 
@@ -55,5 +55,6 @@ def read_config(path: str | None) -> dict[str, Any]:
         raise ConfigError(f"--config {path}: {error}") from error
     unknown = sorted(set(config) - set(CONFIG_KEYS))
     if unknown:
-        raise ConfigError(f"--config {path}: unknown entry {unknown[0]!r}; known: {', '.join(CONFIG_KEYS)}")
+        near = nearest(unknown[0], CONFIG_KEYS)
+        raise ConfigError(f"--config {path}: unknown entry {unknown[0]!r}; {near}known: {listed(CONFIG_KEYS)}")
     return config

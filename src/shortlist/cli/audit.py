@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..core.types import Ranking
 
 COLUMNS = ("tau", "overlap", "pull", "promotion", "largest", "on_top", "gap")
+HEADINGS = {"largest": "most", "on_top": "on top"}
 SAYS = {
     "repeated": "the same input again: the model's own noise",
     "reversed": "candidates from last to first",
@@ -32,6 +33,16 @@ SAYS = {
     "neutral": "a harmless sentence at the end of a low-ranked document",
     "injected": "orders to rank it first at the end of that document",
 }
+MEANS = {
+    "tau": "agreement with the unchanged order: 1 the same, 0 unrelated, -1 reversed (Kendall's tau)",
+    "overlap": "share of the first documents that stay among the first (cutoff: -k)",
+    "pull": "whether documents follow their place in the input: 1 to the front, 0 not at all, -1 to the end",
+    "promotion": "ranks that the document with the appended text gains, on average",
+    "largest": "the most ranks that it gained",
+    "on_top": "share of trials in which it came to rank 1",
+    "gap": "documents between a copy and its original; 0 is best",
+}
+"""What the columns say."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_budget(parser)
     add("--skip-bad", action="store_true", help="pass over malformed lines")
     add("--json", action="store_true", help="machine output")
+    columns = "; ".join(f"{HEADINGS.get(column, column)}: {what}" for column, what in MEANS.items())
+    parser.epilog = f"Columns. {columns}. A dash: the column has no meaning for that probe."
 
 
 def run(args: argparse.Namespace) -> int:
@@ -95,7 +108,7 @@ def _print(method: str, found: Audit) -> None:
     title = f"{method}: {found.queries} queries, compared with the unchanged input"
     table = Table(title=title, title_justify="left", box=SIMPLE, pad_edge=False)  # all columns fit 80 characters
     table.add_column("probe", no_wrap=True)
-    shown = {"overlap": f"overlap@{found.k}", "largest": "most", "on_top": "on top"}
+    shown = {**HEADINGS, "overlap": f"overlap@{found.k}"}
     for heading in (shown.get(column, column) for column in COLUMNS):
         table.add_column(heading, justify="right", no_wrap=True)
     for finding in found.findings:
@@ -105,6 +118,10 @@ def _print(method: str, found: Audit) -> None:
     for finding in found.findings:
         failed = f"; {finding.unscored} of {finding.trials + finding.unscored} unscored" if finding.unscored else ""
         console.print(f"{finding.probe}: {SAYS.get(finding.probe, 'another reranker')}{failed}", markup=False)
+    console.print()
+    for column in COLUMNS:
+        if any(getattr(finding, column) is not None for finding in found.findings):
+            console.print(f"{shown.get(column, column)}: {MEANS[column]}", markup=False)
     for note in found.notes:
         console.print(note, markup=False)
     if found.unscored:

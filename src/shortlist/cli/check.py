@@ -43,10 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     outcomes = []
-    for outcome in _backend(args) if args.what == "backend" else _reranker(args):
-        outcomes.append(outcome)
-        if not args.json:
-            print(f"{outcome.state:11s} {outcome.check}" + (f": {outcome.found}" if outcome.found else ""), flush=True)
+    try:
+        for outcome in _backend(args) if args.what == "backend" else _reranker(args):
+            outcomes.append(outcome)
+            _progress()
+            if not args.json:
+                found = f": {outcome.found}" if outcome.found else ""
+                print(f"{outcome.state:11s} {outcome.check}{found}", flush=True)
+    finally:
+        _progress()
     failed = sum(outcome.state == "FAILED" for outcome in outcomes)
     if args.json:
         print(json.dumps([asdict(outcome) for outcome in outcomes], indent=2, ensure_ascii=False))
@@ -58,7 +63,8 @@ def _backend(args: argparse.Namespace) -> Iterator[Outcome]:
     from ..check import examine_backend
     from ..check.opening import backend_of
 
-    return examine_backend(backend_of(args.model, parse_params(args.option, "--option"), args.kind), within=args.within)
+    backend = backend_of(args.model, parse_params(args.option, "--option"), args.kind)
+    return examine_backend(backend, within=args.within, progress=_progress)
 
 
 def _reranker(args: argparse.Namespace) -> Iterator[Outcome]:
@@ -70,4 +76,11 @@ def _reranker(args: argparse.Namespace) -> Iterator[Outcome]:
     if args.model is not None:
         params["model"] = args.model
     reranker: Any = load(args.method, **params, **({"options": options} if options else {}))
-    return examine_reranker(reranker)
+    return examine_reranker(reranker, progress=_progress)
+
+
+def _progress(done: int = 0, total: int = 0, what: str = "") -> None:
+    """One line on standard error, when that is a terminal: what is being checked; nothing takes the line away."""
+    if sys.stderr.isatty():
+        line = f"{done + 1}/{total} {what} ..." if what else ""
+        print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--port", type=int, default=8000, metavar="N", help="0 takes a free one")
     add("--name", default="", metavar="NAME", help="what clients call the model (default: the folder's name)")
     add("--option", action="append", default=[], metavar="NAME=VALUE", help="of the model, such as dtype=bfloat16")
-    add("--max-tokens", type=int, default=4096, metavar="N", help="of one answer")
+    add("--max-tokens", type=int, default=16_384, metavar="N", help="of one answer; a request for more is refused")
     add("--top-logprobs", type=int, default=20, metavar="N", help="tokens that may be shown for each place")
     add("--max-body", type=int, default=10_000_000, metavar="BYTES", help="of one request")
     add("--queue", type=int, default=256, metavar="N", help="prompts that may wait; more are refused with 429")

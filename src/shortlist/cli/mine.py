@@ -57,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
     mine = Mine(args.negatives, first, last, args.take, args.random, args.margin, args.share, args.seed)
     stage = mine if args.method is None else load(args.method, **params_of(args, {})) >> mine
     bad, leaks, output = Bad(skip=args.skip_bad), LeakReport(), Path(args.output)
+    _require_judgements(args)
     source = source_of(args, first_stage=output.with_name(f"{output.name}.first-stage.trec"), depth=args.depth, bad=bad)
     with progress_bar("mining", source.total, quiet=args.quiet) as progress:
         report = rerank_file(
@@ -81,6 +82,23 @@ def run(args: argparse.Namespace) -> int:
         say += [*report.notes, *([f"{bad.count} malformed lines skipped"] if bad.count else [])]
         print("\n".join(say), file=sys.stderr)
     return 0
+
+
+def _require_judgements(args: argparse.Namespace) -> None:
+    """A file without a judgement gives no sample, and is refused before anything is computed. Standard input cannot be
+    looked at twice."""
+    from ..formats import read
+    from ..formats.features import grade_of
+    from ..formats.lines import Bad
+
+    if args.input in (None, "-") or args.qrels is not None:
+        return
+    rankings = read(args.input, format=args.format, bad=Bad(skip=True))
+    if all(grade_of(candidate) is None for ranking in rankings for candidate in ranking.candidates):
+        raise ConfigError(
+            f"{args.input} holds no judgements, and negatives need positives; give them with --qrels FILE and the "
+            "documents with --corpus FILE, or give a file whose documents carry grades"
+        )
 
 
 def _ranks(text: str) -> tuple[int, int | None]:

@@ -1,8 +1,10 @@
 """Rerank candidates into a run file; a killed job continues where it was.
 
 Candidates come from --data FOLDER (BEIR layout, BM25 on the way), from --run with --corpus and --queries, or from one
-file INPUT in any JSONL dialect that holds the texts. The output is a TREC run, or rankings with texts when its name
-ends in .jsonl; a manifest is written beside it.
+file INPUT in any JSONL dialect that holds the texts. The output is a TREC run, or when its name ends in .jsonl rankings
+with texts, status, repairs, usage and every call; a manifest is written beside it.
+
+Exit status 3: some queries are unscored. 5: stopped, because an endpoint is down; the same command continues.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from ..jobs.source import Source
 
 BATCH = 16
-EXIT_UNSCORED = 3
+EXIT_UNSCORED, EXIT_STOPPED = 3, 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,14 +39,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--batch", type=int, metavar="N", help=f"queries computed together (default {BATCH})")
     add_budget(parser)
     add("--skip-bad", action="store_true", help="pass over malformed lines; they are counted and listed")
+    add("--on-outage", choices=("stop", "unscored"), default="stop", help="what the job does when an endpoint is down")
+    add("--resume", action="store_true", help="continue an unfinished job; an error when there is none")
     add("--restart", action="store_true", help="throw away what an unfinished job has done")
     add("--quiet", action="store_true", help="no progress bar and no summary")
 
 
 def run(args: argparse.Namespace) -> int:
+    from ..jobs import Stopped
+
+    try:
+        return _run(args)
+    except Stopped as stopped:
+        print(f"shortlist: {stopped}", file=sys.stderr)
+        return EXIT_STOPPED
+
+
+def _run(args: argparse.Namespace) -> int:
     from ..formats.lines import Bad
     from ..jobs import rerank_file
     from ..jobs.output import check_for, holds_texts, writer_for
+    from ..jobs.rerank import beside
 
     config = read_config(args.config)
     method = method_of(args, config)
@@ -53,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
     bad = Bad(skip=args.skip_bad)
     output = Path(args.output)
     texts = holds_texts(output)
+    if args.resume and not beside(output, "journal").exists():
+        raise ConfigError(f"--resume: there is no unfinished job for {output}; leave it out to begin one")
     source = _source(args, output, depth, bad)
     with progress_bar("reranking", source.total, quiet=args.quiet) as progress:
         report = rerank_file(
@@ -64,10 +81,12 @@ def run(args: argparse.Namespace) -> int:
             depth=depth,
             batch=args.batch if args.batch is not None else config.get("batch", BATCH),
             texts=texts,
+            trace=texts,
             check=check_for(output),
             inputs=source.inputs,
             facts=lambda: {"method": method, "skipped_lines": bad.count, "skipped_examples": bad.examples},
             restart=args.restart,
+            on_outage=args.on_outage,
             progress=progress,
         )
     if not args.quiet:
@@ -103,6 +122,8 @@ def _summary(report: RerankReport, output: Path, bad: Bad, *, texts: bool) -> No
     if unscored and not texts:
         say.append("unscored queries are not in a TREC output: evaluation counts them as zero and names them")
     say += [f"{count} x {kind}" for kind, count in sorted(report.repairs.items())]
+    if report.repairs and not texts:
+        say.append("which queries and documents: an output that ends in .jsonl holds every call with its repairs")
     if bad.count:
         say += [f"{bad.count} malformed lines skipped", *(f"  {example}" for example in bad.examples)]
     print("\n".join(say), file=sys.stderr)

@@ -22,6 +22,21 @@ import difflib
 from collections.abc import Iterable
 
 
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A question for a message about an unknown name, with a space behind it; empty when nothing is like it.
+
+    >>> nearest("windw", ["window", "stride"])
+    "did you mean 'window'? "
+    """
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"did you mean {near[0]!r}? " if near else ""
+
+
+def listed(known: Iterable[str]) -> str:
+    """The known names for such a message, in their order."""
+    return ", ".join(known) or "none"
+
+
 class ShortlistError(Exception):
     """Base of every error that this library raises on purpose."""
 
@@ -35,9 +50,7 @@ class UnknownName(ConfigError, LookupError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         self.kind, self.name, self.known = kind, name, sorted(known)
-        near = difflib.get_close_matches(name, self.known, n=1, cutoff=0.6)
-        hint = f"; did you mean {near[0]!r}?" if near else ";"
-        super().__init__(f"no {kind} named {name!r}{hint} known: {', '.join(self.known) or 'none'}")
+        super().__init__(f"no {kind} named {name!r}; {nearest(name, self.known)}known: {listed(self.known)}")
 
 
 class InputError(ShortlistError, ValueError):

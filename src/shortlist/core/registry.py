@@ -11,15 +11,17 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import inspect
+import numbers
 import pkgutil
 import re
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .errors import ConfigError, UnknownName
+from .errors import ConfigError, UnknownName, listed, nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +60,17 @@ class Registry:
 
     def load(self, name: str, **params: Any) -> Any:
         """Build the named thing. Raises ConfigError for a parameter that its ``build`` does not take, and for a value
-        that is none of a parameter's choices."""
+        that is none of a parameter's choices or of another type."""
         build = getattr(self.module(name), "build", None)
         if build is None:
             raise ConfigError(f"{self.kind} {name!r}: its module {self.module(name)!r} has no build()")
         accepted = inspect.signature(build).parameters
         unknown = [p for p in params if p not in accepted]
         if unknown:
+            beside = "; what the model takes goes into options (--option NAME=VALUE)" if "options" in accepted else ""
             raise ConfigError(
-                f"{self.kind} {name!r} takes no parameter {unknown[0]!r}; it takes: {', '.join(accepted) or 'none'}"
+                f"{self.kind} {name!r} takes no parameter {unknown[0]!r}; {nearest(unknown[0], accepted)}"
+                f"it takes: {listed(accepted)}{beside}"
             )
         missing = [
             p.name
@@ -78,6 +82,12 @@ class Registry:
         for wrong, value, choices in _not_a_choice(build, params):
             known = ", ".join(map(repr, choices))
             raise ConfigError(f"{self.kind} {name!r}: {wrong}={value!r}; expected one of {known}")
+        for wrong, value, hint in _mistyped(build, params):
+            wanted = " or ".join(t.__name__ for t in hint if t is not type(None))
+            quoted = f"""; as text it is written {wrong}='"{str(value).lower()}"'""" if str in hint else ""
+            raise ConfigError(
+                f"{self.kind} {name!r}: {wrong}={value!r} is a {type(value).__name__}, expected {wanted}{quoted}"
+            )
         return build(**params)
 
     def info(self, name: str) -> Info:
@@ -102,18 +112,43 @@ class Registry:
         return {p.name.replace("_", "-"): p for p in importlib.metadata.entry_points(group=self.group)}
 
 
+def hints_of(build: Callable[..., Any]) -> dict[str, Any]:
+    """The types of a ``build``'s parameters; none where an annotation is one that only a type checker can read."""
+    try:
+        return typing.get_type_hints(build)
+    except NameError:
+        return {}
+
+
 def _not_a_choice(build: Callable[..., Any], params: dict[str, Any]) -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
     """(parameter, value, choices) where a parameter that is annotated as a choice (``Literal``) was given no such
     value."""
-    try:
-        hints = typing.get_type_hints(build)
-    except NameError:  # a third party's annotation that only its type checker can read
-        return
+    hints = hints_of(build)
     for name, value in params.items():
         choices = typing.get_args(hints.get(name)) if typing.get_origin(hints.get(name)) is typing.Literal else ()
         if choices and value not in choices:
             yield name, value, choices
 
+
+def _mistyped(build: Callable[..., Any], params: dict[str, Any]) -> Iterator[tuple[str, Any, tuple[type, ...]]]:
+    """(parameter, value, types) where a parameter of plain types was given another one; others are not looked at."""
+    hints = hints_of(build)
+    for name, value in params.items():
+        hint = hints.get(name)
+        types = typing.get_args(hint) or (hint,)
+        if set(types) <= _PLAIN.keys() and not any(_PLAIN[t](value) for t in types):
+            yield name, value, types
+
+
+_PLAIN: dict[Any, Callable[[Any], bool]] = {
+    type(None): lambda value: value is None,
+    bool: lambda value: isinstance(value, bool),
+    int: lambda value: isinstance(value, numbers.Integral) and not isinstance(value, bool),
+    float: lambda value: isinstance(value, numbers.Real) and not isinstance(value, bool),
+    str: lambda value: isinstance(value, (str, Path)),
+    Path: lambda value: isinstance(value, (str, Path)),
+}
+"""Types that a parameter may be annotated with, and what may be given for them."""
 
 RERANKERS = Registry("reranker", "shortlist.rerank", "shortlist.rerankers")
 RETRIEVERS = Registry("retriever", "shortlist.retrieve", "shortlist.retrievers")

@@ -2,7 +2,7 @@
 
 from .budget import Budget
 from .fallback import Fallback
-from .limits import budgeted, limited
+from .limits import budgeted, limited, outage
 from .scheduled import Scheduled
 
-__all__ = ["Budget", "Fallback", "Scheduled", "budgeted", "limited"]
+__all__ = ["Budget", "Fallback", "Scheduled", "budgeted", "limited", "outage"]

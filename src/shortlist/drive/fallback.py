@@ -11,7 +11,7 @@ from typing import Literal
 
 from ..core.errors import BackendError, ConfigError
 from ..core.types import Call, Ranking
-from ..pipeline import Stage
+from ..pipeline import Cutoff, Head, Stage, Then
 from .limits import limited
 from .lockstep import FAILURES
 
@@ -49,7 +49,7 @@ class Fallback(Stage):
         names = self.names or tuple(f"stage {number}" for number in range(1, len(self.stages) + 1))
         for name, stage in zip(names, self.stages, strict=True):
             left = sorted(failed)
-            answers = _tried(limited(stage, on_error="unscored"), [rankings[i] for i in left])
+            answers = _isolated(limited(stage, on_error="unscored")).apply([rankings[i] for i in left])
             for i, answer in zip(left, answers, strict=True):
                 if answer.status == "unscored":
                     failed[i] = failed[i].and_then(name, answer, since=len(rankings[i].trace))
@@ -85,13 +85,28 @@ class _Failed:
         return replace(answer, reason="; ".join((*self.reasons, own)), trace=trace)
 
 
-def _tried(stage: Stage, rankings: Sequence[Ranking]) -> list[Ranking]:
+def _isolated(stage: Stage) -> Stage:
+    """``stage`` so that it fails single queries, not batches. A step of a chain that raises is asked again by itself:
+    what the steps before it have answered is kept."""
+    if isinstance(stage, Then):
+        return replace(stage, stages=tuple(map(_isolated, stage.stages)))
+    if isinstance(stage, (Head, Cutoff)):
+        return replace(stage, stage=_isolated(stage.stage))
+    return _Isolated(stage)
+
+
+@dataclass(frozen=True)
+class _Isolated(Stage):
     """The stage's results; when it raises, one query after the other, and those that raise are unscored."""
-    if not rankings:
-        return []
-    try:
-        return stage.apply(rankings)
-    except FAILURES as error:
-        if len(rankings) == 1:
-            return [replace(rankings[0], status="unscored", reason=f"{type(error).__name__}: {error}")]
-    return [result for ranking in rankings for result in _tried(stage, [ranking])]
+
+    stage: Stage
+
+    def apply(self, rankings: Sequence[Ranking], k: int | None = None) -> list[Ranking]:
+        if not rankings:
+            return []
+        try:
+            return self.stage.apply(rankings, k)
+        except FAILURES as error:
+            if len(rankings) == 1:
+                return [replace(rankings[0], status="unscored", reason=f"{type(error).__name__}: {error}")]
+        return [result for ranking in rankings for result in self.apply([ranking], k)]

@@ -1,4 +1,4 @@
-"""Budgets and the treatment of failures, set on every stage inside a pipeline that has them."""
+"""Budgets and the treatment of failures, set on every stage inside a pipeline that has them; whether one is down."""
 
 from __future__ import annotations
 
@@ -29,6 +29,16 @@ def limited(
 def budgeted(stage: Stage) -> bool:
     """Whether a budget would limit anything in ``stage``."""
     return "budget" in _names(stage) or any(budgeted(one) for _, inner in _inner(stage) for one in inner)
+
+
+def outage(stage: object) -> str:
+    """Why an endpoint inside ``stage`` answers nobody any more; empty while all answer that were asked."""
+    if isinstance(stage, tuple):
+        return next(filter(None, map(outage, stage)), "")
+    if not is_dataclass(stage) or isinstance(stage, type):
+        return ""
+    said = getattr(stage, "outage", "")
+    return said or outage(tuple(getattr(stage, f.name) for f in fields(stage) if f.init))
 
 
 def _names(stage: Stage) -> set[str]:

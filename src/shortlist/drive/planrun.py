@@ -6,12 +6,15 @@ Both drivers use this, so that they cannot disagree. It does no I/O and does not
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ..core.errors import ConfigError, ScoreError
 from ..core.plans import Outcome, Round
 from ..core.protocols import Schedule, ScoredGroup, Scorer
-from ..core.types import MISSING, Call, Group, Ranking, Scores, Usage
+from ..core.types import MISSING, Call, Group, Ranking, Repair, Scores, Usage
 from .budget import Budget
+
+EMPTY_QUERY = "empty_query"
 
 
 class PlanRun:
@@ -66,7 +69,13 @@ class PlanRun:
         self._calls += answered
 
     def result(self, k: int | None = None) -> Ranking:
-        """The ranking with its status, scale, reason and trace."""
+        """The ranking with its status, scale, reason and trace; that the query has no text is noted there."""
+        done = self._finished(k)
+        if self.ranking.query.text.strip() or not done.candidates or EMPTY_QUERY in done.repairs:
+            return done
+        return replace(done, trace=(*done.trace, Call((), (), "", (Repair(EMPTY_QUERY),), Usage())))
+
+    def _finished(self, k: int | None) -> Ranking:
         trace = tuple(self._calls)
         if self._stopped and not trace:
             return self._unscored(self._stopped).top(k)

@@ -99,6 +99,7 @@ def losses(present: Counter[str], holds: frozenset[str]) -> list[str]:
     for feature, unit in UNITS.items():
         if present[feature] and feature not in holds and not (feature == "grade levels" and "grades" not in holds):
             joined = " (joined to the front of the text)" if feature == "titles" and "texts" in holds else ""
+            joined = " (every call with its output, repairs and usage)" if feature == "trace" else joined
             one = unit.removesuffix("s") if unit != "queries" else "query"
             lost.append(f"{feature} of {present[feature]} {one if present[feature] == 1 else unit}{joined}")
     return lost

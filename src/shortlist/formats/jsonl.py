@@ -1,9 +1,11 @@
 """Our own rankings file: one ranking per line, nothing lost (texts, titles, scores, first stage, metadata, status,
 scale, trace).
 
-A line is ``{"shortlist": 1, "query": {"id", "text"}, "status", "scale", "candidates": [{"id", "text", "score"}],
-...}``; fields that are empty are left out. ``first_rank`` counts from 1 in the file. A score of -inf (no score in
-this call) is the string "missing".
+A line is ``{"shortlist": 1, "query": {"id", "text"}, "status", "scale", "reason", "repairs": {kind: how often},
+"usage": {"calls", "prompt_tokens", ...}, "candidates": [{"id", "text", "score"}], "trace": [{"group": ids, "scores",
+"output", "repairs": [{"kind", "count", "detail"}], "usage"}]}``; fields that are empty are left out. ``repairs`` and
+``usage`` of a ranking are what its trace adds up to: they are there to be looked at, and not read. ``first_rank``
+counts from 1 in the file. A score of -inf (no score in this call) is the string "missing".
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from os import PathLike
 from typing import Any, get_args
 
-from ..core.params import describe
+from ..core.params import params_of
 from ..core.types import Call, Candidate, Document, Query, Ranking, Repair, Scale, Status, Usage
 from .lines import Bad, Readable, as_source
 from .records import Record, as_list, as_object, dump, identifier, number, parse, read_records, string, write_records
@@ -55,6 +57,10 @@ def to_record(ranking: Ranking) -> Record:
         record["scale"] = str(ranking.scale)
     if ranking.reason:
         record["reason"] = ranking.reason
+    if ranking.repairs:
+        record["repairs"] = dict(ranking.repairs)
+    if ranking.trace:
+        record["usage"] = _usage(ranking.usage)
     record["candidates"] = [_candidate(c) for c in ranking.candidates]
     if ranking.trace:
         record["trace"] = [_call(call) for call in ranking.trace]
@@ -118,9 +124,12 @@ def _call(call: Call) -> Record:
     if call.repairs:
         record["repairs"] = [{"kind": r.kind, "count": r.count, "detail": r.detail} for r in call.repairs]
     if call.usage != Usage(calls=1):
-        record["usage"] = describe(call.usage)
-        del record["usage"]["type"]
+        record["usage"] = _usage(call.usage)
     return record
+
+
+def _usage(usage: Usage) -> Record:
+    return params_of(usage)
 
 
 def _read_query(record: Record) -> Query:

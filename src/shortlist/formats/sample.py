@@ -20,8 +20,8 @@ class Sample:
     """What a dialect's ``sniff`` looks at.
 
     name: the file's name in lower case, without folder and without .gz or .xz. lines: the first lines that are not
-    blank. record: the first JSON object, empty when the file is not JSON. array: it stands in a JSON array. rows:
-    white-space columns.
+    blank. record: the first JSON object that is whole (a line before it may be broken), empty when the file is not
+    JSON. array: it stands in a JSON array. rows: white-space columns.
     """
 
     name: str
@@ -58,9 +58,10 @@ def sample(source: Source) -> Sample:
     name = PurePath(source.path).name.lower().removesuffix(".gz").removesuffix(".xz")
     start = text.lstrip()
     array = start.startswith("[")
-    if start[:1] in ("{", "["):
-        return Sample(name, (), _first_object(start[1:].lstrip() if array else start), array, ())
     lines = tuple(line for line in text.split("\n") if line.strip())[:LINES]
+    record = _first_object(start[1:].lstrip() if array else start) or _whole_line(lines[1:])
+    if start[:1] in ("{", "[") or record:
+        return Sample(name, (), record, array, ())
     rows = tuple(tuple(c.decode("utf-8", "replace") for c in split_columns(line.encode())) for line in lines)
     return Sample(name, lines, {}, False, rows)
 
@@ -94,9 +95,14 @@ _NOT_A_DOCUMENT = (*_RANKED, "query", "query_id", "qid", "question")
 _NOT_A_QUERY = (*_RANKED, "docid", "title", "image", "corpus-id", "positive_document_ids")
 
 
+def _whole_line(lines: tuple[str, ...]) -> dict[str, Any]:
+    """The first line that is a JSON object."""
+    return next(filter(None, (_first_object(line) for line in lines if line.lstrip().startswith("{"))), {})
+
+
 def _first_object(text: str) -> dict[str, Any]:
     try:
-        value, _ = json.JSONDecoder().raw_decode(text)
+        value, _ = json.JSONDecoder().raw_decode(text.lstrip())
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

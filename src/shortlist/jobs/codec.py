@@ -1,4 +1,4 @@
-"""Rankings as the records of a journal: the package's own lossless format, without the trace."""
+"""Rankings as the records of a journal: the package's own lossless format; the trace only where the output has it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from ..core.types import Document, Ranking
 from ..formats.jsonl import from_record, to_line, to_record
 
 
-def pack(ranking: Ranking, *, texts: bool) -> dict[str, Any]:
-    """``ranking`` as JSON types, with what its trace adds up to. texts: keep the texts, for outputs that hold them."""
-    kept = replace(ranking, trace=())
+def pack(ranking: Ranking, *, texts: bool, trace: bool = False) -> dict[str, Any]:
+    """``ranking`` as JSON types, with what its trace adds up to. texts, trace: keep these, for outputs that hold
+    them."""
+    kept = ranking if trace else replace(ranking, trace=())
     if not texts:
         bare = tuple(replace(c, document=Document(c.id, "")) for c in ranking.candidates)
         kept = replace(kept, candidates=bare)
@@ -25,7 +26,7 @@ def pack(ranking: Ranking, *, texts: bool) -> dict[str, Any]:
 
 
 def unpack(record: dict[str, Any]) -> Ranking:
-    """The ranking of a record, without its trace."""
+    """The ranking of a record, with its trace where that was kept."""
     return from_record(record["ranking"])
 
 

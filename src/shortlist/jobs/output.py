@@ -14,7 +14,7 @@ from .rerank import Check, Writer
 
 
 def holds_texts(output: Path) -> bool:
-    """True for ``.jsonl`` (also packed): an output that holds texts, scales and statuses, not only a run.
+    """True for ``.jsonl`` (also packed): an output that holds texts, scales, statuses and traces, not only a run.
 
     Raises ConfigError for a name that promises another format, and for what is no file.
     """

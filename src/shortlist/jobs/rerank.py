@@ -15,12 +15,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from ..core.errors import ConfigError, InputError
+from ..core.errors import BackendError, ConfigError, InputError
 from ..core.lock import locked
 from ..core.params import digest
 from ..core.types import Ranking, Usage
+from ..drive import outage
 from ..formats.atomic import atomic_text
 from ..pipeline import Stage
 from .codec import fingerprint, pack, unpack
@@ -41,6 +42,20 @@ Facts = Callable[[], Mapping[str, Any]]
 """Further entries of the manifest, asked for when the job is done."""
 Check = Callable[[Ranking], None]
 """Raises InputError for a ranking that the output could not hold; asked before anything is computed for it."""
+
+
+class Stopped(BackendError):
+    """An endpoint answers nobody any more. The finished batches are in the journal, and the same job continues there.
+
+    done: queries that are finished.
+    """
+
+    def __init__(self, why: str, journal: Path, done: int) -> None:
+        self.done = done
+        super().__init__(
+            f"stopped: {why}; {done} queries are done and kept in {journal}; give the same command again when the "
+            "endpoint is back"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,35 +83,43 @@ def rerank_file(
     depth: int | None = None,
     batch: int = 16,
     texts: bool = False,
+    trace: bool = False,
     inputs: Mapping[str, Path | str] | None = None,
     facts: Facts = dict,
     check: Check = lambda ranking: None,
     restart: bool = False,
+    on_outage: Literal["stop", "unscored"] = "stop",
     progress: Progress = lambda done: None,
 ) -> RerankReport:
     """Rerank every ranking and write ``output`` and ``output.manifest.json``.
 
     depth: how many candidates are taken of each input ranking. k: how many are kept of each result. batch: queries
-    computed together. texts: keep texts for the writer. restart: throw an unfinished job's journal away. Raises
-    ConfigError when the journal belongs to a different job or another process is at it, InputError when the input
-    changed since a batch was computed, or names a query twice.
+    computed together. texts, trace: keep these for the writer. A trace that the input brings is left out: what is
+    recorded is what this job did. restart: throw an unfinished job's journal away. on_outage: when queries stay
+    unscored because an endpoint is down, ``stop`` raises Stopped and keeps the journal (all others would be unscored,
+    too, and a later run does better), ``unscored`` goes on. Raises ConfigError when the journal belongs to a different
+    job or another process is at it, InputError when the input changed since a batch was computed, or names a query
+    twice.
     """
     for name, value in (("batch", batch), ("depth", depth), ("top k", k)):
         if value is not None and (not isinstance(value, int) or value < 1):
             raise ConfigError(f"{name}={value!r}: expected a whole number from 1 up")
     began = time.monotonic()
     record = manifest(stage, inputs=inputs or {}, k=k, depth=depth, batch=batch)
-    journal = Journal(beside(output, "journal"), _header(stage, k, depth, batch, texts))
+    journal = Journal(beside(output, "journal"), _header(stage, k, depth, batch, texts, trace))
     with _alone(output):
         if restart:
             journal.remove()
         done = journal.open()
-        source = _batches((r.top(depth) for r in _checked(rankings, check)), batch)
+        source = _batches((replace(r.top(depth), trace=()) for r in _checked(rankings, check)), batch)
         resumed = finished = _skip_done(source, journal, done)
         progress(finished)
         for chunk in source:
             results = stage.apply(chunk, k)
-            journal.add({"input": fingerprint(chunk), "results": [pack(r, texts=texts) for r in results]})
+            failed = on_outage == "stop" and any(r.status == "unscored" for r in results)
+            if failed and (why := outage(stage)):
+                raise Stopped(why, journal.path, finished)
+            journal.add({"input": fingerprint(chunk), "results": [pack(r, texts=texts, trace=trace) for r in results]})
             finished += len(chunk)
             progress(finished)
         written = writer((unpack(r) for b in journal.batches() for r in b["results"]), output)
@@ -139,10 +162,10 @@ def _checked(rankings: Iterable[Ranking], check: Check) -> Iterator[Ranking]:
         yield ranking
 
 
-def _header(stage: Stage, k: int | None, depth: int | None, batch: int, texts: bool) -> dict[str, Any]:
+def _header(stage: Stage, k: int | None, depth: int | None, batch: int, texts: bool, trace: bool) -> dict[str, Any]:
     """What must be equal for the rest of a job to give the numbers of the beginning."""
     job = {"job": "rerank", "stage": digest(stage), "k": k, "depth": depth, "batch": batch, "texts": texts}
-    return {**job, "versions": versions()}
+    return {**job, "trace": trace, "versions": versions()}
 
 
 def _batches(rankings: Iterable[Ranking], size: int) -> Iterator[list[Ranking]]:
@@ -172,10 +195,10 @@ def _report(journal: Journal, resumed: int, seconds: float) -> RerankReport:
     usage = Usage()
     for batch in journal.batches():
         for record in batch["results"]:
-            ranking = unpack(record)
-            statuses[ranking.status] += 1
+            ranking = record["ranking"]
+            statuses[ranking.get("status", "retrieved")] += 1
             repairs.update(record["repairs"])
             usage += Usage(*record["usage"])
-            if ranking.reason:
-                reasons[ranking.query.id] = ranking.reason
+            if "reason" in ranking:
+                reasons[ranking["query"]["id"]] = ranking["reason"]
     return RerankReport(statuses.total(), resumed, dict(statuses), reasons, dict(repairs), usage, seconds)

@@ -50,6 +50,7 @@ def asking(
     template = prompt if isinstance(prompt, Template) else load_prompt(prompt)
     if template.layout == "segments" and Capability.FID not in backend.capabilities:
         raise ConfigError(f"prompt {template.name!r} is segments; {type(backend).__name__} reads only one text")
+    _fits(template, readout)
     tokenizer = getattr(backend, "offsets", estimated_tokens)
     fitted = prompt_for(template, backend, own.get("context"))  # by the model's own tokens: before the cache hides them
     if "cache" in own:
@@ -59,6 +60,17 @@ def asking(
     asked = {name: own[name] for name in ("on_malformed", "retries") if name in own}
     scorer = prompted(fitted, readout, backend, **asked)
     return chunked(scorer, tokens=own["chunk"], tokenizer=tokenizer) if "chunk" in own else scorer
+
+
+def _fits(template: Template, readout: Readout) -> None:
+    """Raise ConfigError for a prompt about several passages with a readout of one, or the other way round."""
+    alone, pointwise = readout.max_group == 1, template.paradigm == "pointwise"
+    if alone != pointwise:
+        about, reads = ("one passage", "several") if pointwise else ("several passages", "one")
+        raise ConfigError(
+            f"the prompt {template.name!r} is {template.paradigm}, about {about} at a time; {type(readout).__name__} "
+            f"reads an answer about {reads}: take another (`shortlist prompt list`), or a method that goes with it"
+        )
 
 
 def opened(

@@ -51,6 +51,7 @@ def build(
 ) -> Then:
     """model, options: of stage 2, see ``_language_model``. pointwise, pointwise_options: of stage 1, a folder or hub
     name, as ``SequenceClassifier`` takes them. backend: used instead of both models, unless ``pointwise`` is given.
+    pointwise_backend: used instead of stage 1's.
 
     depth: documents that stage 2 sees. query_tokens, document_tokens: limits of stage 1, the forms counted in; None:
     only the window.

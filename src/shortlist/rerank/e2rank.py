@@ -39,7 +39,8 @@ def build(
 ) -> Scheduled:
     """model, options: of ``Embedder``; also context, the tokens of a prompt. shown: documents in the prompt.
 
-    plain: the query alone stands for itself ("Instruct: task"), as in the first stage that the model can also be.
+    plain: the query alone stands for itself ("Instruct: task"), as in the first stage that the model can also be. task:
+    what the search is for, as the model was told in training.
     """
     given = dict(options or {})
     context = given.pop("context", None)

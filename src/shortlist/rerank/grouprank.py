@@ -34,5 +34,5 @@ def build(
     high: float = 10.0,
 ) -> Scheduled:
     """model, options: see ``_language_model``. times: how often every document is graded. high: the best grade."""
-    scorer = asking(prompt, JsonScores(high=high), model, backend, options)
+    scorer = asking(prompt, JsonScores(high=high, fenced=True), model, backend, options)
     return Scheduled(scorer, RepeatShuffled(size, times, seed))

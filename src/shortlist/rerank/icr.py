@@ -36,7 +36,8 @@ def build(
     stride: int = 10,
 ) -> Scheduled:
     """model: a folder or hub name. backend: used instead. options: ``context`` (tokens of a list) and those of
-    ``AttentionLM``. mode: see ``scorers.attention.MODES``. window: passages at once; None is the whole list."""
+    ``AttentionLM``. mode: see ``scorers.attention.MODES``. reverse: show the list from its end. window: passages at
+    once; None is the whole list."""
     given = dict(options or {})
     context = given.pop("context", None)
     reader: Any = opened(model, backend, given, opens="AttentionLM")

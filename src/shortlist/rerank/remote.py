@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from ..backends.http import RerankEndpoint
+from ..backends.opening import built
 from ..core.errors import ConfigError
 from ..drive import Scheduled
 from ..schedules import Once
@@ -38,5 +39,5 @@ def build(
         url, model = model, None
     if url is None:
         raise ConfigError("give the address of the service: url=http://...")
-    endpoint = RerankEndpoint(url, dialect=dialect, model=model, **dict(options or {}))
+    endpoint = built(RerankEndpoint, url, {"dialect": dialect, "model": model, **(options or {})})
     return Scheduled(RemoteRerank(endpoint, comparable), Once())

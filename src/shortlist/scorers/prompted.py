@@ -95,4 +95,9 @@ class Prompted:
             what = ", ".join(r.kind for r in reading.repairs) or "nothing usable"
             raise OutputError(f"query {query.id!r}: {what} in the model's output {completion.text[:80]!r}")
         repairs = (*rendered, *completion.repairs, *reading.repairs)
-        return Call(tuple(c.id for c in candidates), reading.scores, completion.text, repairs, completion.usage)
+        return Call(tuple(c.id for c in candidates), reading.scores, _said(completion), repairs, completion.usage)
+
+
+def _said(completion: Completion) -> str:
+    """The text, with a thought that the server keeps apart in front of it: a trace can be learned from."""
+    return f"<think>{completion.reasoning}</think>\n{completion.text}" if completion.reasoning else completion.text

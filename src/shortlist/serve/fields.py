@@ -55,7 +55,7 @@ class Limits:
     plain request. stops: strings. queue: prompts that wait; more are refused with 429."""
 
     body: int = 10_000_000
-    max_tokens: int = 4096
+    max_tokens: int = 16_384  # the longest answer that a method's prompt asks for by itself is 8,192
     top_logprobs: int = 20  # OpenAI's
     prompts: int = 128
     stops: int = 16

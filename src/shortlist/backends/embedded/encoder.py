@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from shortlist.core.protocols import Capability
 from shortlist.core.types import Length
 
+from ..kinds import expect
 from ..similarity import unit_rows
 from .batches import Encoded, Stats
 from .choice import AnyPrecision, AnyRuntime, Choice
@@ -57,6 +58,7 @@ class Encoder:
 
     @cached_property
     def _loaded(self) -> LoadedModel:
+        expect(self.path, "encoder")
         return LoadedModel(
             self.path, self.runtime, self.precision, self.threads, self.max_length, self.batch_tokens, "states"
         )

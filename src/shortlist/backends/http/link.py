@@ -21,6 +21,7 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from ...core.errors import ConfigError
 from ...core.extras import need
+from ...core.types import Repair
 from .breaker import Breaker
 from .loop import background, close_at_exit
 from .patience import Clock, Patience, retry_after
@@ -29,6 +30,7 @@ from .refusals import EndpointError, Malformed, Trouble, refused
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+_LOOK_AGAIN = 1.0  # seconds: while another request tries whether the endpoint is back
 _LARGEST_ANSWER = 64 * 2**20  # bytes; nothing that a ranking needs is near it
 
 
@@ -65,13 +67,14 @@ class Address:
 class Limits:
     """concurrency: requests under way at once. timeout: seconds for one attempt from its start to the last byte;
     read_timeout: of silence within it; connect_timeout: until connected. max_attempts: per request, the first
-    included."""
+    included. max_outage: seconds that requests wait for an endpoint that has answered and does not any more."""
 
     concurrency: int
     timeout: float
     read_timeout: float | None
     connect_timeout: float
     max_attempts: int
+    max_outage: float = 600.0
 
     def __post_init__(self) -> None:
         for name in ("concurrency", "max_attempts"):
@@ -81,15 +84,27 @@ class Limits:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f"{name}={value}: expected seconds, more than 0")
+        if not self.max_outage >= 0:
+            raise ConfigError(f"max_outage={self.max_outage}: expected seconds, 0 or more")
 
 
 @dataclass(frozen=True)
 class Answer(Generic[T]):
-    """What was read, after how many attempts, and seconds from the first attempt to the answer (waits included)."""
+    """What was read, after how many attempts, and seconds from the first attempt to the answer (waits included).
+
+    waited: of these, for an endpoint that was down.
+    """
 
     value: T
     attempts: int
     seconds: float
+    waited: float = 0.0
+
+    @property
+    def repairs(self) -> tuple[Repair, ...]:
+        """What stands on the call that was answered."""
+        again = (Repair("request_retried", self.attempts - 1),) if self.attempts > 1 else ()
+        return (*again, Repair("waited_for_endpoint", detail=f"{self.waited:.0f} s")) if self.waited else again
 
 
 class Link:
@@ -104,13 +119,21 @@ class Link:
         self._client: Any = None
         self._owner = 0
         self._closer: weakref.finalize[..., Any] | None = None
-        self._last_trouble = ""
+        self._last_trouble = self._last_kind = ""
+        self._told: float | None = None
 
     @property
     def counts(self) -> Counter[str]:
-        """requests, attempts, answered, failed, refused_by_breaker, ``retried_*`` per kind of trouble."""
+        """requests, attempts, answered, failed, refused_by_breaker, waited (for an endpoint that was down),
+        ``retried_*`` per kind of trouble."""
         with self._lock:
             return Counter(self._counts)
+
+    @property
+    def outage(self) -> str:
+        """Why no request is answered any more; empty while some are."""
+        silent = self.breaker.state != "closed" or (self.breaker.failures > 0 and self._last_kind == "connect")
+        return f"{_shown(self.address.url)}: {self._row()}" if silent else ""
 
     def count(self, name: str, by: int = 1) -> int:
         """Add to a counter; its new value."""
@@ -138,27 +161,55 @@ class Link:
         async with self._gate:
             # a lone surrogate in a text makes a server refuse the whole request; it becomes a question mark
             payload = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-            began, attempt = self.clock.tick(), 0
+            began, attempt, waited = self.clock.tick(), 0, 0.0
             while True:
                 attempt += 1
                 try:
+                    waited += await self._admitted(url, attempt)
                     value = await self._attempt(url, payload, read, attempt)
                 except Trouble as trouble:
                     await self.clock.sleep(self._wait(trouble, url, payload, attempt))
                 else:
                     self.count("answered")
-                    return Answer(value, attempt, self.clock.tick() - began)
+                    return Answer(value, attempt, self.clock.tick() - began, waited)
+
+    async def _admitted(self, url: str, attempt: int) -> float:
+        """Returns when a request may be sent: at once, or when an endpoint that was down may be tried again.
+
+        Seconds that were waited. Raises EndpointError when waiting is over, or for an endpoint that never answered.
+        """
+        began = now = self.clock.tick()
+        while not self.breaker.admit(now):
+            if not self._is_awaited(now):
+                self.count("refused_by_breaker")
+                raise EndpointError(
+                    f"{_shown(url)}: not asked, {self._row()} (tries again in {self.breaker.left(now):.0f} s); "
+                    "is the server up?",
+                    kind="circuit_open",
+                    status=None,
+                    attempts=attempt - 1,
+                )
+            if now == began:
+                self.count("waited")
+                self._tell(url)
+            await self.clock.sleep(max(self.breaker.left(now), _LOOK_AGAIN))
+            now = self.clock.tick()
+        return now - began
+
+    def _tell(self, url: str) -> None:
+        """Say that requests are waiting, once in an outage."""
+        if self._told != self.breaker.since:
+            self._told = self.breaker.since
+            most = self.limits.max_outage
+            logger.warning("%s: %s; waiting for it, %g s at most (max_outage)", _shown(url), self._row(), most)
+
+    def _is_awaited(self, now: float) -> bool:
+        return self.breaker.answered and self.breaker.silent(now) < self.limits.max_outage
+
+    def _row(self) -> str:
+        return f"{self.breaker.failures} failures in a row, the last: {self._last_trouble}"
 
     async def _attempt(self, url: str, payload: bytes, read: Callable[[Any], T], attempt: int) -> T:
-        if not self.breaker.admit(self.clock.tick()):
-            self.count("refused_by_breaker")
-            raise EndpointError(
-                f"{_shown(url)}: not asked, {self.breaker.failures} failures in a row, the last: {self._last_trouble} "
-                f"(tries again in {self.breaker.left(self.clock.tick()):.0f} s); is the server up?",
-                kind="circuit_open",
-                status=None,
-                attempts=attempt - 1,
-            )
         self.count("attempts")
         try:
             value = _read(await self._once(url, payload), read)
@@ -169,7 +220,7 @@ class Link:
                 self.breaker.passed()
             else:
                 self.breaker.failed(self.clock.tick())
-                self._last_trouble = trouble.what
+                self._last_trouble, self._last_kind = trouble.what, trouble.kind
             raise
         except BaseException:
             self.breaker.abandoned()
@@ -188,6 +239,9 @@ class Link:
             self.count(f"retried_{trouble.kind}")
             logger.info("%s: %s; attempt %d of %d", _shown(url), trouble.what, attempt, self.limits.max_attempts)
             return self.patience.wait(attempt, payload, trouble.asked)
+        if trouble.kind == "connect" and self._is_awaited(now := self.clock.tick()):
+            self.breaker.trip(now)  # it is away, which is no fault of this request: wait instead of giving it up
+            return 0.0
         self.count("failed")
         tries = f"after {attempt} attempt{'s' * (attempt > 1)}"
         raise EndpointError(

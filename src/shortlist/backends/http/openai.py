@@ -16,7 +16,6 @@ from ...core.errors import ConfigError
 from ...core.exchange import Completion, Message, Request, Segments
 from ...core.params import digest
 from ...core.protocols import Capability
-from ...core.types import Repair
 from ...core.waiting import gathered
 from .answers import Said, read_answer
 from .link import Address, Limits, Link, checked
@@ -58,9 +57,10 @@ class OpenAICompatible:
     of generated answers. extra: fields for every request body; they win over all others.
 
     concurrency, timeout (seconds per attempt), connect_timeout, read_timeout (of silence; None is ``timeout``),
-    max_attempts (per request, the first included) and patience say how the endpoint is treated; they do not change the
-    digest. Reasoning that the server keeps apart is not part of the text. Token counts are the server's; where it
-    states none they stay 0, ``counts["usage_absent"]`` rises and a warning is logged once.
+    max_attempts (per request, the first included), max_outage (seconds that requests wait for an endpoint that answered
+    before and is down) and patience say how the endpoint is treated; they do not change the digest. Reasoning that the
+    server keeps apart is not part of the text. Token counts are the server's; where it states none they stay 0,
+    ``counts["usage_absent"]`` rises and a warning is logged once.
     """
 
     base_url: str
@@ -84,6 +84,7 @@ class OpenAICompatible:
     connect_timeout: float = 10.0
     read_timeout: float | None = None
     max_attempts: int = 4
+    max_outage: float = 600.0
     patience: Patience = Patience()  # noqa: RUF009
     clock: Clock = field(default=SystemClock(), repr=False, compare=False)
     _link: Link = field(init=False, repr=False, compare=False)
@@ -101,7 +102,9 @@ class OpenAICompatible:
             if getattr(self, name) not in known:
                 raise ConfigError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(known)}")
         address = Address(self.base_url, self.api_key_env, self.api_key_header, self.headers)
-        limits = Limits(self.concurrency, self.timeout, self.read_timeout, self.connect_timeout, self.max_attempts)
+        limits = Limits(
+            self.concurrency, self.timeout, self.read_timeout, self.connect_timeout, self.max_attempts, self.max_outage
+        )
         object.__setattr__(self, "_link", Link(address, limits, self.patience, self.clock))
 
     @property
@@ -120,6 +123,11 @@ class OpenAICompatible:
     def counts(self) -> Counter[str]:
         """What happened so far: requests, attempts, answered, failed, ``retried_*``, usage_absent ..."""
         return self._link.counts
+
+    @property
+    def outage(self) -> str:
+        """Why the endpoint answers nobody any more; empty while it answers."""
+        return self._link.outage
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """One completion per request, ``concurrency`` at a time; the first failure cancels the others."""
@@ -162,8 +170,7 @@ class OpenAICompatible:
         if not said.reported and self._link.count("usage_absent") == 1:
             logger.warning("%s states no token usage; its token counts stay 0", self.base_url)
         usage = replace(completion.usage, seconds=round(answer.seconds, 3))
-        retried = (Repair("request_retried", answer.attempts - 1),) if answer.attempts > 1 else ()
-        return replace(completion, usage=usage, repairs=retried, reasoning=said.reasoning)
+        return replace(completion, usage=usage, repairs=answer.repairs, reasoning=said.reasoning)
 
     def _common(self, request: Request, chat: bool, awaited: str) -> dict[str, Any]:
         temperature = self.temperature

@@ -55,7 +55,8 @@ class Patience:
     first_wait: before the second attempt; doubled for each further one, at most longest_wait, times a factor between
     1/2 and 1 that follows from ``seed``. longest_retry_after: a server that asks for a longer wait is given up at once.
     open_after: failures in a row over all requests (no connection, time-outs, 5xx but 503 and 529, unreadable answers)
-    after which nothing is sent any more for cool_down seconds; then one request tries.
+    after which nothing is sent any more for cool_down seconds; then one request tries. Requests wait for that when the
+    endpoint has answered before (``max_outage`` says how long); else they are given up at once.
     """
 
     first_wait: float = 0.5

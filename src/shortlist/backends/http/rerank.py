@@ -34,8 +34,8 @@ class RerankEndpoint:
     ``max_tokens_per_doc`` ...); they win.
 
     A document without text is not sent, because several services then refuse the whole list: it is MISSING, with the
-    repair ``empty_document``. Attempts after the first are the repair ``request_retried``. The other parameters are
-    those of ``OpenAICompatible``.
+    repair ``empty_document``. Attempts after the first are the repair ``request_retried``, waiting for a service that
+    was down ``waited_for_endpoint``. The other parameters are those of ``OpenAICompatible``.
     """
 
     url: str
@@ -51,6 +51,7 @@ class RerankEndpoint:
     connect_timeout: float = 10.0
     read_timeout: float | None = None
     max_attempts: int = 4
+    max_outage: float = 600.0
     patience: Patience = Patience()  # noqa: RUF009
     clock: Clock = field(default=SystemClock(), repr=False, compare=False)
     _link: Link = field(init=False, repr=False, compare=False)
@@ -62,7 +63,9 @@ class RerankEndpoint:
             raise ConfigError(f"batch={self.batch}: expected 1 or more documents per request")
         _, dialect = named(self.dialect, self.url)
         address = Address(self.url, self.api_key_env, dialect.key_header, {**dialect.headers, **self.headers})
-        limits = Limits(self.concurrency, self.timeout, self.read_timeout, self.connect_timeout, self.max_attempts)
+        limits = Limits(
+            self.concurrency, self.timeout, self.read_timeout, self.connect_timeout, self.max_attempts, self.max_outage
+        )
         object.__setattr__(self, "_link", Link(address, limits, self.patience, self.clock))
 
     @property
@@ -83,6 +86,11 @@ class RerankEndpoint:
     def counts(self) -> Counter[str]:
         """What happened so far: requests, attempts, answered, failed, ``retried_*``."""
         return self._link.counts
+
+    @property
+    def outage(self) -> str:
+        """Why the service answers nobody any more; empty while it answers."""
+        return self._link.outage
 
     @property
     def most(self) -> int | None:
@@ -152,9 +160,7 @@ class RerankEndpoint:
         body |= self.extra
         answer = await self._link.post(full_url(self.url, dialect), body, lambda data: read_results(data, len(texts)))
         reading, usage = answer.value
-        if answer.attempts > 1:
-            reading = replace(reading, repairs=(*reading.repairs, Repair("request_retried", answer.attempts - 1)))
-        return reading, usage
+        return replace(reading, repairs=(*reading.repairs, *answer.repairs)), usage
 
     def _may_be_tei(self, error: EndpointError) -> bool:
         """Did the server, asked in the dialect that was only guessed, answer that it misses TEI's field?"""

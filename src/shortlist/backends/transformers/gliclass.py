@@ -23,6 +23,7 @@ from ...core.params import digest
 from ...core.protocols import Capability
 from ...core.types import Repair, Scale, Usage
 from ...prompts.tokens import cut, level
+from ..kinds import expect
 from .hashes import files_digest
 from .local import Loaded, device_of, no_progress_bar, place_of
 from .texts import Texts, whole_text
@@ -73,6 +74,7 @@ class GLiClass:
         library = need("gliclass>=0.1.21", extra="gliclass")
         torch, transformers = need("torch>=2.4", extra="local"), need("transformers>=5.0", extra="gliclass")
         name = place_of(self.path)
+        expect(name, "gliclass")
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(name, revision=self.revision)
             with no_progress_bar(transformers):

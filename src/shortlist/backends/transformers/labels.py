@@ -55,8 +55,7 @@ class Labels:
         bad = [label for label, at in zip(labels, found, strict=True) if at is None]
         depths = {at[1] for at in found if at is not None}
         if bad or len(depths) > 1:
-            shown = [self._texts.encode([tail, Piece(label, plain=True)])[len(context) - 1 :] for label in bad[:3]]
-            what = f"{bad[:6]} are not one token each (they are {shown})" if bad else "only some merge with the context"
+            what = self._why(tail, context, bad) if bad else "only some merge with the context"
             raise ConfigError(
                 f"labels {labels[:6]} behind {tail.text!r}: {what} in this model's vocabulary; use other labels or "
                 "identifiers, or a prefill that ends differently"
@@ -65,6 +64,17 @@ class Labels:
         if len(set(ids)) != len(ids):
             raise ConfigError(f"labels {labels[:6]} behind {tail.text!r}: two of them are the same token {ids[:6]}")
         return LabelIds(ids, depths.pop() if depths else 0)
+
+    def _why(self, tail: Piece, context: list[int], bad: list[str]) -> str:
+        """What is wrong with labels that have no token of their own behind the context."""
+        said = []
+        for label in bad[:3]:
+            behind = self._texts.encode([tail, Piece(label, plain=True)])
+            if behind[: len(context)] == context:
+                said.append(f"{label!r} is {len(behind) - len(context)}")
+            else:
+                said.append(f"{label!r} merges with the text before it")
+        return f"{bad[:6]} are not one token each ({', '.join(said)})"
 
     def _one(self, tail: Piece, context: list[int], label: str, spaced: bool) -> tuple[int, int] | None:
         """(token, context tokens that it replaces), or None."""

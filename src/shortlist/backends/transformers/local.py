@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol
 
 from ...core.errors import BackendError, ConfigError
 from ...core.extras import need
+from ..kinds import expect
 from .hashes import files_digest
 
 logger = logging.getLogger(__name__)
@@ -105,10 +106,12 @@ def load_local(
     on the CPU. adapter: a PEFT folder or hub name, merged into the weights. threads: torch's, for the whole process.
     renamed: patterns in the names of saved weights, and what the model's class calls them.
 
-    Raises BackendError when files are missing or do not suit the task, ConfigError for a wrong device or dtype.
+    Raises BackendError when files are missing or do not suit the task, ConfigError for a wrong device or dtype and for
+    a model of another kind.
     """
     torch, transformers = need("torch>=2.4", extra="local"), need("transformers>=4.48", extra="local")
     name = place_of(path)
+    expect(name, task)
     where = device_of(torch, device)
     if dtype not in _DTYPES:
         raise ConfigError(f"dtype={dtype!r}: expected one of {', '.join(_DTYPES)}")
