@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from shortlist.rewards import Record, Rollout, rank_r1, reasonrank
+from shortlist.rewards import Record, Rollout, mm_r5, rank_r1, reasonrank
 from shortlist.rewards._parts import average_overlap
 
 Recorded = Callable[[str], Any]
@@ -60,6 +61,41 @@ def test_rank_r1_is_the_authors(recorded: Recorded) -> None:
         (reward,) = rank_r1([Rollout(row["text"])], Record(documents, {documents[row["best"]]: 1}))
         assert reward.total == row["score"], row["kind"]
     assert {row["kind"] for row in rows if row["score"]} == {"right", "blanks", "trailing", "long"}
+
+
+def mm_r5_record(row: Any) -> Record:
+    return Record(tuple(f"d{i + 1}" for i in range(row["n"])), {f"d{number}": 1 for number in row["relevant"]})
+
+
+def test_mm_r5_to_the_letter(recorded: Recorded) -> None:
+    rows = recorded("rewards")["mm_r5"]
+    assert len(rows) == 120
+    for row in rows:
+        (reward,) = mm_r5([Rollout(row["text"])], mm_r5_record(row), strict=True)
+        assert reward.terms == pytest.approx({"rank": row["rank"], "form": row["form"]}, abs=1e-12), row["text"]
+    assert {(row["rank"], row["form"]) for row in rows if row["kind"] == "known"} == {
+        (0.125, 1.0),
+        (28 / 27 / 1.125, 1),
+    }
+
+
+LESS = {"repeated", "negative", "plus", "wide"}
+MORE = {"one repeated", "thrice as many", "line break in the list", "line break at the end", "leading zero",
+        "blanks around", "blanks inside", "trailing comma"}  # fmt: skip
+
+
+def test_mm_r5_by_default_takes_lists_as_they_are_meant(recorded: Recorded) -> None:
+    """The same but for numbers written twice, lists of one number, and spellings that Python's ``eval`` refuses."""
+    for row in recorded("rewards")["mm_r5"]:
+        (reward,) = mm_r5([Rollout(row["text"])], mm_r5_record(row))
+        theirs = row["rank"] + row["form"]
+        single = len(re.findall(r"\d+", row["text"].rpartition("<answer>")[2])) == 1
+        if row["kind"] in LESS:
+            assert reward.total <= theirs or single, row["text"]
+        elif row["kind"] in MORE or single:
+            assert reward.total >= theirs, row["text"]
+        else:
+            assert reward.total == pytest.approx(theirs, abs=1e-12), row["text"]
 
 
 def test_overlap_is_the_rbo_packages_default(recorded: Recorded) -> None:

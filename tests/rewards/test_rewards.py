@@ -9,12 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shortlist.core.errors import InputError
-from shortlist.rewards import Record, Reward, RewardFunction, Rollout, erank, grouprank, prorank, rank_r1, rearank
+from shortlist.rewards import (
+    Record,
+    Reward,
+    RewardFunction,
+    Rollout,
+    erank,
+    grouprank,
+    mm_r5,
+    prorank,
+    rank_r1,
+    rearank,
+)
 from shortlist.rewards import reasonrank as reasonrank_reward
 from shortlist.rewards.grouprank import divergence
 
 RECORD = Record(("a", "b", "c"), {"b": 2, "c": 1}, order=(1, 2, 0), teacher=(0.0, 8.0, 3.0))
-ALL: list[RewardFunction] = [rank_r1, reasonrank_reward, rearank, grouprank, erank, prorank]
+ALL: list[RewardFunction] = [rank_r1, reasonrank_reward, rearank, grouprank, erank, prorank, mm_r5]
 
 
 def thought(answer: str) -> Rollout:
@@ -132,6 +143,36 @@ def test_prorank_wants_one_token() -> None:
     rewards = prorank([Rollout(text, about) for text, about in texts], RECORD)
     assert [r.total for r in rewards] == [1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
     assert [bool(r.gate) for r in rewards] == [False] * 4 + [True] * 3
+
+
+MM_R5 = [  # two relevant documents of three, [2] and [3]; the best order's sum of cubes is 1 + 1/8
+    ("[2, 3, 1]", 1.0, 1.0),
+    ("[3, 2, 1]", 1.0, 1.0),
+    ("[2, 1, 3]", (1 + 1 / 27) / 1.125, 1.0),
+    ("[1, 2, 3]", (1 / 8 + 1 / 27) / 1.125, 1.0),
+    ("[2]", 1 / 1.125, 1 / 3),
+    ("[2, 2, 2]", 1 / 1.125, 1 / 3),
+    ("[2, 3, 1, 1, 1]", 1.0, 1.0),
+    ("[4, 2, 3]", (1 / 8 + 1 / 27) / 1.125, 2 / 3),
+    ("[2, 3, 1, 4, 5, 6, 7]", 1.0, -1 / 3 * 3 / 7),
+    ("[2,\n 3, 1]", 1.0, 1.0),
+    ("[" + "9" * 5000 + ", 2]", 1 / 8 / 1.125, 1 / 3),
+]
+
+
+@pytest.mark.parametrize(("answer", "rank", "form"), MM_R5)
+def test_mm_r5_pays_by_the_cube_of_the_rank_and_for_whole_lists(answer: str, rank: float, form: float) -> None:
+    (reward,) = mm_r5([thought(answer)], RECORD)
+    assert reward.terms == pytest.approx({"rank": rank, "form": form})
+    assert not reward.gate
+
+
+def test_mm_r5_without_a_thought_or_a_list() -> None:
+    unthought, words = mm_r5([Rollout("<answer>[2, 3, 1]</answer>"), thought("second")], RECORD)
+    assert unthought.terms == pytest.approx({"rank": 1.0, "form": 0.0})
+    assert (words.total, words.gate) == (0.0, "no_list")
+    with pytest.raises(InputError, match="no order is better"):
+        mm_r5([thought("[1]")], Record(("a",), {"z": 1}))
 
 
 @pytest.mark.parametrize("reward", [erank, prorank])

@@ -24,6 +24,7 @@ from shortlist.losses import (
 )
 from shortlist.train import Group, Grouping, Objective, Settings
 from shortlist.train.generated import first_stage
+from shortlist.train.loop import Trained
 from shortlist.train.students import (
     MVP,
     BiEncoder,
@@ -36,7 +37,7 @@ from shortlist.train.students import (
     Student,
     YesNo,
 )
-from shortlist.train.trainer import Trained, train
+from shortlist.train.trainer import train
 
 SETTINGS = Settings(batch=4, steps=30, learning_rate=1e-3, save_every=0, device="cpu")
 FORMS = {"query": "query: {text}", "document": "document: {text}"}

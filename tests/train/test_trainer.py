@@ -16,8 +16,9 @@ from shortlist import Ranking
 from shortlist.core.errors import ConfigError, MissingExtra
 from shortlist.losses import KL, BinaryCrossEntropy
 from shortlist.train import Grouping, Objective, Settings
+from shortlist.train.loop import last_checkpoint
 from shortlist.train.students import BiEncoder, CrossEncoder
-from shortlist.train.trainer import last_checkpoint, train
+from shortlist.train.trainer import train
 
 PROGRAM = """
 import sys, time
@@ -159,6 +160,10 @@ def test_what_this_machine_lacks_is_said_before_training(tmp_path: Path) -> None
     if not torch.cuda.is_available():
         with pytest.raises(ConfigError, match="needs a GPU"):
             Settings(precision="fp16").arguments(tmp_path, 1)
+        with pytest.raises(ConfigError, match="device=cpu"):
+            Settings(precision="bf16").arguments(tmp_path, 1)
+    with pytest.raises(ConfigError, match="no_such"):
+        Settings(schedule="no_such", device="cpu").arguments(tmp_path, 1)
     if find_spec("bitsandbytes") is None:
         with pytest.raises(MissingExtra, match="pip install bitsandbytes"):
             Settings(optimiser="adamw_bnb_8bit").arguments(tmp_path, 1)

@@ -73,13 +73,18 @@ def kind_of(model: str | Path) -> ModelKind | None:
 
 def expect(model: str | Path, wanted: Wanted) -> None:
     """Raise ConfigError for a model that cannot be what is wanted, and warn about one that hardly is."""
+    refuse(model, wanted)
     kind = kind_of(model)
-    if kind is None:
-        return
-    if why := _refusal(kind, wanted):
-        raise ConfigError(f"{kind.name} is {why} ({_named(kind)}); this needs {WORDS[wanted]}: give another model")
-    if why := _doubt(kind, wanted):
+    if kind is not None and (why := _doubt(kind, wanted)):
         logger.warning("%s %s (%s); this is meant for %s", kind.name, why, _named(kind), WORDS[wanted])
+
+
+def refuse(model: str | Path, wanted: Wanted) -> None:
+    """The first half of ``expect``, where what is doubtful at inference is usual: a base that is still to be
+    trained."""
+    kind = kind_of(model)
+    if kind is not None and (why := _refusal(kind, wanted)):
+        raise ConfigError(f"{kind.name} is {why} ({_named(kind)}); this needs {WORDS[wanted]}: give another model")
 
 
 def _refusal(kind: ModelKind, wanted: Wanted) -> str:

@@ -31,6 +31,10 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         help="an entry of the recipe, such as settings.epochs=3 or student.max_length=128")  # fmt: skip
     add("--held-out", action="append", default=[], metavar="FOLDER",
         help="BEIR folder for the evaluation gate; its queries are left out of training")  # fmt: skip
+    add("--dev", action="append", default=[], metavar="FOLDER",
+        help="BEIR folder to be looked at while training; not one of --held-out; left out of training too")  # fmt: skip
+    add("--keep-best", action="store_true", help="save the weights of the best look at --dev, not the last")
+    add("--patience", type=int, metavar="N", help="end after N looks at --dev without a new best")
     add("--baseline", metavar="METHOD", help="what the gate compares with (default first-stage)")
     add("--margin", type=float, metavar="M", help="how far one held-out set may fall (default 0.01)")
     add("--resume", action="store_true", help="continue a killed training in FOLDER")
@@ -43,10 +47,14 @@ def recipe_of(args: argparse.Namespace, name: str) -> Recipe:
     from ..train.recipe import read_recipe
 
     recipe = read_recipe(name, {**changes(args.changes), **({"student.base": args.base} if args.base else {})})
+    dev = recipe.dev
+    dev = replace(dev, sets=(*dev.sets, *args.dev)) if args.dev else dev
+    dev = replace(dev, keep_best=True) if args.keep_best else dev
+    dev = dev if args.patience is None else replace(dev, patience=args.patience)
     gate = recipe.gate
     gate = replace(gate, sets=(*gate.sets, *args.held_out)) if args.held_out else gate
     gate = replace(gate, baseline=args.baseline, params={}) if args.baseline else gate
-    return replace(recipe, gate=gate if args.margin is None else replace(gate, margin=args.margin))
+    return replace(recipe, dev=dev, gate=gate if args.margin is None else replace(gate, margin=args.margin))
 
 
 def carry_out(args: argparse.Namespace, recipe: Recipe) -> int:
@@ -85,12 +93,18 @@ def _said(result: Result) -> list[str]:
     if trained.resumed:
         say.append(f"{trained.resumed} of them by an earlier run")
     say += [f"{count} samples left out: {why}" for why, count in trained.left_out.items()]
+    if trained.looks:
+        best = max(value for _, value in trained.looks)
+        say.append(f"{len(trained.looks)} looks at the dev set, best {best:.4f}; weights of update {trained.kept}")
     say += result.leaks.lines()
     if result.verdict is not None:
         _, row = result.verdict.rows[-1]
         verdict = "accepted" if result.verdict.accepted else "not accepted: " + "; ".join(result.verdict.reasons)
         say.append(f"{result.verdict.measure} {row.baseline_mean:.4f} -> {row.mean:.4f} "
                    f"({row.low:+.4f}..{row.high:+.4f}), {verdict}")  # fmt: skip
+    if result.report is not None:
+        note = f" ({result.report.note})" if result.report.note else ""
+        say.append(f"curves, verdict and facts: {result.report.page}{note}")
     options = opened.pop("options", {})
     call = ["shortlist", "rerank", "...", "--with", opened.pop("method"), "--model", str(opened.pop("model"))]
     for flag, given in (("--param", opened), ("--option", options)):

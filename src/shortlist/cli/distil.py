@@ -2,7 +2,9 @@
 
 Candidates are given as to ``rerank``: --data FOLDER, --run with --corpus and --queries, or one INPUT. A teacher is any
 method, ``file:RUN`` for scores that exist already, or ``grades``; several are averaged. What they say is written to
-FOLDER/training/taught.jsonl and asked only once; --resume continues both the asking and the training.
+FOLDER/training/taught.jsonl and asked only once; --resume continues both the asking and the training. With --answers
+the file holds what a language model answered, thought included, for students that learn to answer (the recipes *-sft);
+with --asks it is asked several times, and queries on which it contradicts itself are dropped.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from ..core.types import Ranking
     from ..jobs.source import Source
     from ..pipeline import Stage
+    from ..train.answers import Answers
 
 STUDENTS = "distil-"
 
@@ -39,6 +42,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "or any recipe")  # fmt: skip
     add("--qrels", metavar="FILE", help="judgements, for losses that use labels; with --data those of --split")
     add("--depth", type=int, default=DEPTH, metavar="N", help="candidates that the teacher sees of each query")
+    add("--answers", choices=("clean", "all"), help="keep the teacher's answers as samples: those read without a "
+        "repair, or all")  # fmt: skip
+    add(
+        "--least-ndcg", type=float, metavar="X", help="keep answers whose order has this nDCG@10 or more (judged lists)"
+    )
+    add("--asks", type=int, default=1, metavar="N", help="ask the teacher N times, each time shuffled")
+    add(
+        "--agreement",
+        type=float,
+        default=0.5,
+        metavar="TAU",
+        help="with --asks: the least mean Kendall tau of the orders",
+    )
+    add("--keep", choices=("closest", "mean"), default="closest", help="with --asks: the order nearest to the others "
+        "(default), or that of the mean ranks")  # fmt: skip
+    add("--resample", action="store_true", help="with --asks: sample every further answer, beside shuffling")
     add("--licence", default="", metavar="NAME", help="of the texts, for the card")
     add("--skip-bad", action="store_true", help="pass over malformed lines")
     add("--restart", action="store_true", help="ask the teacher again from the start")
@@ -59,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
 def teacher_of(args: argparse.Namespace) -> Stage:
     """The teacher, or the mean of several."""
     from .. import load
+    from ..train.consistency import SelfConsistent
     from ..train.teachers import Ensemble, FromFile, FromGrades
 
     params = params_of(args, {})
@@ -71,7 +91,21 @@ def teacher_of(args: argparse.Namespace) -> Stage:
         return FromGrades() if name == "grades" else load(name, **params)
 
     stages = tuple(one(name) for name in args.teacher)
-    return stages[0] if len(stages) == 1 else Ensemble(stages, args.normalise)
+    teacher = stages[0] if len(stages) == 1 else Ensemble(stages, args.normalise)
+    if args.asks == 1:
+        return teacher
+    return SelfConsistent(teacher, args.asks, args.agreement, args.keep, resample=args.resample)
+
+
+def answers_of(args: argparse.Namespace) -> Answers | None:
+    """Which answers are kept, if any."""
+    from ..train.answers import Answers
+
+    if args.answers is None:
+        if args.least_ndcg is not None:
+            raise ConfigError("--least-ndcg chooses among answers; give --answers clean or --answers all, too")
+        return None
+    return Answers(args.answers == "all", args.least_ndcg)
 
 
 def _teach(args: argparse.Namespace, taught: Path) -> None:
@@ -80,7 +114,7 @@ def _teach(args: argparse.Namespace, taught: Path) -> None:
     from ..train.generated import first_stage, generated
     from ..train.teachers import teach
 
-    teacher, bad = teacher_of(args), Bad(skip=args.skip_bad)
+    teacher, answers, bad = teacher_of(args), answers_of(args), Bad(skip=args.skip_bad)
     if args.smoke:
         source = Source(first_stage(generated(24, 8, seed=1)), 24)
     else:
@@ -91,10 +125,12 @@ def _teach(args: argparse.Namespace, taught: Path) -> None:
     with progress_bar("teaching", source.total, quiet=args.quiet) as progress:
         report = teach(
             _judged(args, source), teacher, taught, inputs=source.inputs, depth=args.depth, restart=args.restart,
-            progress=progress,
+            answers=answers, progress=progress,
         )  # fmt: skip
     if not args.quiet:
-        print(f"{report.queries} queries taught into {taught} in {report.seconds:.1f} s", file=sys.stderr)
+        dropped = report.statuses.get("unscored", 0)
+        without = f", {dropped} of them without a result" if dropped else ""
+        print(f"{report.queries} queries taught into {taught} in {report.seconds:.1f} s{without}", file=sys.stderr)
 
 
 def _judged(args: argparse.Namespace, source: Source) -> Iterable[Ranking]:
@@ -120,8 +156,10 @@ def _same_job(taught: Path, teacher: Stage, args: argparse.Namespace, source: An
     record = json.loads(taught.with_name(f"{taught.name}.manifest.json").read_text(encoding="utf-8"))
     inputs = {name: file_digest(path) for name, path in source.inputs.items()}
     before = {name: row["sha256"] for name, row in record["inputs"].items()}
-    if record["stage_digest"] != digest(teacher) or record["depth"] != args.depth or inputs != before:
+    answers = answers_of(args)
+    kept, asked = record.get("answers", {}).get("asked_for"), None if answers is None else repr(answers)
+    if record["stage_digest"] != digest(teacher) or record["depth"] != args.depth or inputs != before or kept != asked:
         raise ConfigError(
-            f"{taught} was written by another teacher, from another input or at another depth; give another output, or "
-            "--restart to ask again"
+            f"{taught} was written by another teacher, from another input, at another depth or with other --answers; "
+            "give another output, or --restart to ask again"
         )

@@ -1,7 +1,7 @@
 """Train a reranker by a recipe: any student, any loss, on samples that mine or distil wrote.
 
 A recipe is one of the package (--list) or a TOML file. The output folder is the model with its card; in its folder
-``training`` are the recipe, checkpoints, metrics, manifest and the gate's verdict. Several GPUs:
+``training`` are the recipe, checkpoints, metrics, manifest, the gate's verdict and a report. Several GPUs:
 ``torchrun --nproc-per-node N -m shortlist train ...``. Exit status 4: trained, but the gate did not accept it.
 """
 

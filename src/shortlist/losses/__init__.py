@@ -22,6 +22,7 @@ from .margin_mse import MSE, MarginMSE
 from .normalise import MinMax, Normalised, Ranks, Scaled, ZScore
 from .offset_margin import OffsetMargin
 from .orthogonality import Orthogonality
+from .plackett_luce import PlackettLuce
 from .rank_net import RankNet
 from .softmax import SoftmaxCrossEntropy
 from .sums import Sum
@@ -43,6 +44,7 @@ __all__ = [
     "Normalised",
     "OffsetMargin",
     "Orthogonality",
+    "PlackettLuce",
     "RankNet",
     "Ranks",
     "Scaled",

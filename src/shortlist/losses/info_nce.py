@@ -22,6 +22,9 @@ class InfoNCE:
     of the other queries count as negatives: ``all``, ``positives`` or ``none``. mask (queries, documents): True where
     query j has a document d. same (queries, queries, documents): True where a document of another query is relevant
     here too, or is the same text; it is left out.
+
+    Several processes: scores (queries, lists, documents) of this one's queries against the documents of all lists, of
+    which number ``first`` is query 0's own.
     """
 
     temperature: float = 1.0
@@ -36,18 +39,21 @@ class InfoNCE:
         if not self.own and self.others == "none":
             raise ConfigError("own=False and others='none' leave no negatives")
 
-    def __call__(self, scores: Any, mask: Any = None, same: Any = None) -> Any:
+    def __call__(self, scores: Any, mask: Any = None, same: Any = None, first: int | None = None) -> Any:
         t = torch()
-        if scores.dim() != 3 or scores.shape[0] != scores.shape[1]:
-            raise ScoreError(f"expected scores of shape (queries, queries, documents), got {tuple(scores.shape)}")
-        queries, _, documents = scores.shape
+        whole = scores.dim() == 3 and scores.shape[0] == scores.shape[1]
+        part = scores.dim() == 3 and first is not None and 0 <= first <= scores.shape[1] - scores.shape[0]
+        if not (whole if first is None else part):
+            raise ScoreError(f"expected scores of shape (queries, queries, documents), got {tuple(scores.shape)}"
+                             + ("" if first is None else f", first={first}"))  # fmt: skip
+        queries, lists, documents = scores.shape
+        own = (first or 0) + t.arange(queries, device=scores.device)
         counts = t.ones_like(scores, dtype=t.bool) if mask is None else mask.bool()[None].expand_as(scores).clone()
         if same is not None:
             counts = counts & ~same.bool()
-        mine = t.eye(queries, dtype=t.bool, device=scores.device)[:, :, None].expand_as(scores)
-        first = (t.arange(documents, device=scores.device) == 0).expand_as(scores)
-        wanted = (mine & (first | self.own)) | (~mine & (first if self.others == "positives" else self.others == "all"))
-        chosen = (counts & wanted) | (mine & first)
+        mine = (t.arange(lists, device=scores.device)[None] == own[:, None])[:, :, None].expand_as(scores)
+        best = (t.arange(documents, device=scores.device) == 0).expand_as(scores)
+        wanted = (mine & (best | self.own)) | (~mine & (best if self.others == "positives" else self.others == "all"))
+        chosen = (counts & wanted) | (mine & best)
         logits = (scores.float() / self.temperature).masked_fill(~chosen, FAR).reshape(queries, -1)
-        positive = t.arange(queries, device=scores.device) * documents
-        return t.nn.functional.cross_entropy(logits, positive)
+        return t.nn.functional.cross_entropy(logits, own * documents)

@@ -7,6 +7,7 @@ gates and weights; where only the words of a paper are known, the docstring says
 
 from .erank import erank
 from .grouprank import grouprank
+from .mm_r5 import mm_r5
 from .prorank import prorank
 from .rank_r1 import rank_r1
 from .rearank import rearank
@@ -20,6 +21,7 @@ __all__ = [
     "Rollout",
     "erank",
     "grouprank",
+    "mm_r5",
     "prorank",
     "rank_r1",
     "rearank",

@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import random
 from array import array
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from ..core.errors import ConfigError, InputError
-from ..core.types import MISSING, Candidate, Query, Ranking
+from ..core.types import MISSING, Call, Candidate, Query, Ranking
 from ..formats.features import grade_of
 
 Targets = Literal["grades", "binary", "scores", "order"]
@@ -27,13 +27,15 @@ class Group:
     """A query, documents in the order in which they are shown, and two numbers for each of them.
 
     targets: what the student is to learn, higher is better; ``MISSING`` where the teacher said nothing. grades: the
-    judgements, 0 where there is none or it is negative.
+    judgements, 0 where there is none or it is negative. answers: what a teacher said about these documents, and about
+    no others.
     """
 
     query: Query
     candidates: tuple[Candidate, ...]
     targets: tuple[float, ...]
     grades: tuple[float, ...]
+    answers: tuple[Call, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,10 @@ class Grouping:
     holds at most; None draws the others from all. negatives: these others are ``random``, drawn anew in every epoch,
     or the ``first`` of the ranking. shown: prompts that show several documents need
     ``shuffled`` or ``first-stage``, or they teach a place instead of relevance; for others it makes no difference.
+
+    answered: a group is what a teacher was asked (``train.answers``): of a recorded answer about several documents
+    these, in the order in which it saw them; of answers about single documents up to ``largest`` that have one. Sizes,
+    targets, positives and shown decide nothing else then; rankings without an answer are left out.
     """
 
     targets: Targets = "scores"
@@ -55,6 +61,7 @@ class Grouping:
     positives: int | None = None
     negatives: Literal["random", "first"] = "random"
     shown: Presentation = "positives-first"
+    answered: bool = False
 
     def __post_init__(self) -> None:
         if not 2 <= self.smallest <= self.largest:
@@ -73,8 +80,20 @@ class Grouping:
     def group(self, ranking: Ranking, epoch: int, seed: int) -> Group:
         """The ranking's group in an epoch."""
         chance = _chance(seed, epoch, ranking.query.id)
-        size = chance.randint(self.smallest, self.largest)
         wanted = _targets(ranking, self.targets)
+        chosen = self._asked(ranking, chance) if self.answered else self._drawn(ranking, wanted, chance)
+        shown = frozenset(ranking.candidates[i].id for i in chosen)
+        return Group(
+            ranking.query,
+            tuple(ranking.candidates[i] for i in chosen),
+            tuple(wanted[i] for i in chosen),
+            tuple(_grade(ranking.candidates[i]) for i in chosen),
+            tuple(call for call in ranking.trace if call.output and shown.issuperset(call.group)),
+        )
+
+    def _drawn(self, ranking: Ranking, wanted: Sequence[float], chance: random.Random) -> list[int]:
+        """Positions of the documents of a group, in the order in which they are shown."""
+        size = chance.randint(self.smallest, self.largest)
         good = [i for i, c in enumerate(ranking.candidates) if _grade(c) > 0] or [_best(wanted)]
         bad = [i for i in range(len(ranking.candidates)) if i not in good]
         kept = chance.sample(good, min(self.positives or 1, len(good), size - 1))
@@ -85,14 +104,17 @@ class Grouping:
             drawn = chance.sample(bad, min(1, len(bad)))
             left = [i for i in others if i not in drawn]
             drawn += chance.sample(left, min(size - len(kept) - len(drawn), len(left)))
-        chosen = [*kept, *drawn]
-        chosen = self._ordered(chosen, ranking, chance)
-        return Group(
-            ranking.query,
-            tuple(ranking.candidates[i] for i in chosen),
-            tuple(wanted[i] for i in chosen),
-            tuple(_grade(ranking.candidates[i]) for i in chosen),
-        )
+        return self._ordered([*kept, *drawn], ranking, chance)
+
+    def _asked(self, ranking: Ranking, chance: random.Random) -> list[int]:
+        """Positions of what a teacher was asked about, as it was shown."""
+        place = {doc_id: i for i, doc_id in enumerate(ranking.ids)}
+        calls = [call.group for call in ranking.trace if _is_answer(call, place)]
+        lists = [group for group in calls if len(group) > 1]
+        if lists:
+            return [place[doc_id] for doc_id in chance.choice(lists)]
+        single = list(dict.fromkeys(place[group[0]] for group in calls))
+        return chance.sample(single, min(self.largest, len(single)))
 
     def _ordered(self, chosen: list[int], ranking: Ranking, chance: random.Random) -> list[int]:
         if self.shown == "shuffled":
@@ -106,6 +128,9 @@ class Grouping:
         """Why a ranking cannot be trained on; empty when it can."""
         if ranking.status == "unscored":
             return "it is unscored"
+        if self.answered:
+            known = frozenset(ranking.ids)
+            return "" if any(_is_answer(call, known) for call in ranking.trace) else "no answer of a teacher is with it"
         if len(ranking.candidates) < 2:
             return "it has fewer than 2 documents"
         positives = sum(_grade(c) > 0 for c in ranking.candidates)
@@ -166,6 +191,10 @@ class Groups:
 
 def _chance(seed: int, epoch: int, name: str) -> random.Random:
     return random.Random(hashlib.sha256(f"{seed}\n{epoch}\n{name}".encode("utf-8", "surrogatepass")).digest())
+
+
+def _is_answer(call: Call, known: Container[str]) -> bool:
+    return bool(call.output and call.group) and all(doc_id in known for doc_id in call.group)
 
 
 def _grade(candidate: Candidate) -> float:

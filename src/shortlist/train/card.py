@@ -25,15 +25,20 @@ def card(manifest: Mapping[str, Any], *, gate: str = "") -> str:
         "```python", "from shortlist import load", "",
         f"stage = load({opened['method']!r}, model=FOLDER{', ' + params if params else ''})", "```", "",
         "## Made of", "",
-        f"- base model: `{_named(manifest['base']['name'])}` ({manifest['base']['digest']}), licence: "
+        f"- base model: `{named(manifest['base']['name'])}` ({manifest['base']['digest']}), licence: "
         f"{recipe['base_licence'] or 'not stated'}",
         *_data(manifest["data"]), "",
         "## How", "",
         f"- source: {recipe['source'] or 'no published recipe'}",
         f"- teacher there: {recipe['teacher'] or 'none named'}",
-        f"- {manifest['trained']['updates']} updates of {manifest['trained']['seen']} lists, seed "
+        f"- {manifest['trained']['updates']} updates of {manifest['trained']['seen']} {_unit(manifest)}, seed "
         f"{manifest['settings']['seed']}",
-        *(f"- {name}: `{_short(manifest[name])}`" for name in ("student", "objective", "grouping", "settings")),
+        *_looks(manifest),
+        *(
+            f"- {name}: `{short(manifest[name])}`"
+            for name in ("student", "objective", "reinforce", "grouping", "settings")
+            if manifest.get(name) is not None
+        ),
         f"- versions: {', '.join(f'{k} {v}' for k, v in manifest['versions'].items())}", "",
         "## Measured", "", _down(gate) if gate else _NO_GATE, "",
         "## Limits", "",
@@ -42,28 +47,48 @@ def card(manifest: Mapping[str, Any], *, gate: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
+def _looks(manifest: Mapping[str, Any]) -> list[str]:
+    """How the dev set was used; nothing without one."""
+    looks, kept = manifest["trained"].get("looks"), manifest["trained"].get("kept")
+    if not looks:
+        return []
+    dev = manifest["dev"]
+    sets = ", ".join(named(str(folder)) for folder in dev["sets"]) or "generated questions"
+    value = dict(looks).get(kept)
+    shown = "not looked at" if value is None else f"{dev['measure']} {value:.4f} there"
+    chosen = "the best of" if dev["keep_best"] else "the last ones;"
+    return [
+        f"- weights: of update {kept} ({shown}), {chosen} {len(looks)} looks at the dev set ({sets})"
+        + ("; that figure is too kind, since the weights were chosen by it" if dev["keep_best"] else "")
+    ]
+
+
+def _unit(manifest: Mapping[str, Any]) -> str:
+    return "lists" if manifest.get("reinforce") is None else "rewarded answers"
+
+
 def _data(data: list[Mapping[str, Any]]) -> list[str]:
     return [
-        f"- data: {_named(row['path'])} ({row['samples']} samples, sha256 {str(row['sha256'])[:16]}), licence: "
+        f"- data: {named(row['path'])} ({row['samples']} samples, sha256 {str(row['sha256'])[:16]}), licence: "
         f"{row['licence'] or 'not stated'}, scored by: {row['teacher'] or 'not stated'}"
         for row in data
     ] or ["- data: generated"]
 
 
-def _named(place: str) -> str:
+def named(place: str) -> str:
     """A hub name as it is; of a path on this machine, which says nothing elsewhere, the last part."""
     return Path(place).name if Path(place).is_absolute() or place.startswith((".", "~")) else place
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
     """A description on one line: names of types without their modules, no empty entries."""
     if isinstance(value, Mapping):
         kind = str(value.get("type", "")).rpartition(":")[2]
-        inner = ", ".join(f"{k}={_short(v)}" for k, v in value.items() if k != "type" and v is not None)
+        inner = ", ".join(f"{k}={short(v)}" for k, v in value.items() if k != "type" and v is not None)
         return f"{kind}({inner})"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_short, value)) + "]"
-    return _named(value) if isinstance(value, str) and value.startswith("/") else str(value)
+        return "[" + ", ".join(map(short, value)) + "]"
+    return named(value) if isinstance(value, str) and value.startswith("/") else str(value)
 
 
 def _down(page: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,17 +44,39 @@ class Unchanged(Stage):
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What ranking all sets took. seconds: wall-clock, of this machine, loading of models included."""
+    """What ranking took. seconds: wall-clock, of this machine. first: the part of them before the first query was
+    ranked, in which models are loaded; 0 for a set that is not the first."""
 
     queries: int
     calls: int
     tokens: int
     seconds: float
+    first: float = 0.0
+
+    @property
+    def tokens_per_query(self) -> float:
+        return self.tokens / max(self.queries, 1)
+
+    @property
+    def seconds_per_query(self) -> float:
+        """Without the first query, where one was timed apart and others followed."""
+        apart = int(self.first > 0 and self.queries > 1)
+        return (self.seconds - self.first * apart) / max(self.queries - apart, 1)
+
+    def __add__(self, other: Cost) -> Cost:
+        counts = (self.queries + other.queries, self.calls + other.calls, self.tokens + other.tokens)
+        return Cost(*counts, round(self.seconds + other.seconds, 3), self.first or other.first)
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain data for JSON, with the figures per query."""
+        each = {"tokens_per_query": self.tokens_per_query, "seconds_per_query": round(self.seconds_per_query, 6)}
+        return {**asdict(self), **each}
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """accepted, and why not when it is not. rows: one per set, then ``all queries`` together."""
+    """accepted, and why not when it is not. rows: one per set, then ``all queries`` together. costs: of ``baseline``
+    and ``new`` over all sets; set_costs: of each set."""
 
     accepted: bool
     reasons: tuple[str, ...]
@@ -63,13 +85,16 @@ class Verdict:
     confidence: float
     rows: tuple[tuple[str, Difference], ...]
     costs: Mapping[str, Cost]
+    set_costs: Mapping[str, Mapping[str, Cost]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         keep = ("baseline_mean", "mean", "difference", "low", "high", "p", "wins", "ties", "losses")
         rows = [{"set": name, **{k: getattr(row, k) for k in keep}} for name, row in self.rows]
         said = {k: getattr(self, k) for k in ("accepted", "reasons", "measure", "margin", "confidence")}
-        return {**said, "rows": rows, "costs": {name: asdict(cost) for name, cost in self.costs.items()}}
+        for row in rows:
+            row["costs"] = _plain(self.costs if row["set"] == POOLED else self.set_costs.get(row["set"], {}))
+        return {**said, "rows": rows, "costs": _plain(self.costs)}
 
     def markdown(self) -> str:
         """The same as a page."""
@@ -87,11 +112,19 @@ class Verdict:
                 f"| {name} | {count} | {row.baseline_mean:.4f} | {row.mean:.4f} | {row.difference:+.4f} "
                 f"| {row.low:+.4f}..{row.high:+.4f} | {row.wins} / {row.ties} / {row.losses} |"
             )
-        lines += ["", "| cost | queries | calls | tokens | seconds |", "|---|---:|---:|---:|---:|"]
         lines += [
-            f"| {name} | {cost.queries} | {cost.calls} | {cost.tokens} | {cost.seconds:.1f} |"
-            for name, cost in self.costs.items()
-        ]
+            "", "| set | cost of | queries | calls | tokens | seconds | tokens per query | ms per query |",
+            "|---|---|---:|---:|---:|---:|---:|---:|",
+        ]  # fmt: skip
+        for place, costs in (*self.set_costs.items(), (POOLED, self.costs)):
+            lines += [
+                f"| {place} | {name} | {cost.queries} | {cost.calls} | {cost.tokens} | {cost.seconds:.1f} "
+                f"| {cost.tokens_per_query:.0f} | {1000 * cost.seconds_per_query:.1f} |"
+                for name, cost in costs.items()
+            ]
+        first = ", ".join(f"{name} {cost.first:.1f} s" for name, cost in self.costs.items())
+        lines += ["", f"Wall-clock of this machine; until the first query was ranked, loading included: {first}. ms "
+                  "per query are those of the others."]  # fmt: skip
         return "\n".join(lines) + "\n"
 
 
@@ -116,11 +149,14 @@ def gate(
         raise ConfigError(f"margin={margin}: expected 0 or more")
     options: dict[str, Any] = {"confidence": confidence, "seed": seed}
     results: dict[str, dict[str, list[Ranking]]] = {}
-    costs = {}
+    costs: dict[str, Cost] = {}
+    set_costs: dict[str, dict[str, Cost]] = {held.name: {} for held in sets}
     for label, stage in ((OLD, baseline), (NEW, new)):
-        began = time.monotonic()
-        results[label] = {held.name: stage.apply(held.rankings) for held in sets}
-        costs[label] = _cost(results[label], time.monotonic() - began)
+        results[label] = {}
+        for number, held in enumerate(sets):
+            ranked, cost = _timed(stage, held.rankings, apart=number == 0)
+            results[label][held.name], set_costs[held.name][label] = ranked, cost
+            costs[label] = costs[label] + cost if number else cost
     rows: list[tuple[str, Difference]] = []
     for held in sets:
         if len(held.grades) > 1:
@@ -134,7 +170,7 @@ def gate(
     ]
     if whole.low <= 0:
         reasons.insert(0, f"the interval of {POOLED}, {whole.low:+.4f}..{whole.high:+.4f}, is not above 0")
-    return Verdict(not reasons, tuple(reasons), measure, margin, confidence, (*rows, (POOLED, whole)), costs)
+    return Verdict(not reasons, tuple(reasons), measure, margin, confidence, (*rows, (POOLED, whole)), costs, set_costs)
 
 
 def held_out_folder(folder: str | Path, *, depth: int = 100, split: str | None = None) -> HeldOut:
@@ -167,7 +203,15 @@ def _named(name: str, rankings: Sequence[Ranking]) -> list[Ranking]:
     return [replace(r, query=replace(r.query, id=f"{name}/{r.query.id}")) for r in rankings]
 
 
-def _cost(results: Mapping[str, Sequence[Ranking]], seconds: float) -> Cost:
-    ranked = [ranking for rankings in results.values() for ranking in rankings]
+def _timed(stage: Stage, rankings: Sequence[Ranking], *, apart: bool) -> tuple[list[Ranking], Cost]:
+    """What the stage makes of the rankings, and what it took. apart: the first one is ranked and timed alone."""
+    began = time.monotonic()
+    ranked = stage.apply(rankings[:1]) if apart else []
+    first = time.monotonic() - began if apart else 0.0
+    ranked += stage.apply(rankings[len(ranked) :]) if len(rankings) > len(ranked) else []
     usage = sum((ranking.usage for ranking in ranked), Usage())
-    return Cost(len(ranked), usage.calls, usage.tokens, round(seconds, 3))
+    return ranked, Cost(len(ranked), usage.calls, usage.tokens, round(time.monotonic() - began, 6), round(first, 6))
+
+
+def _plain(costs: Mapping[str, Cost]) -> dict[str, dict[str, float]]:
+    return {name: cost.to_dict() for name, cost in costs.items()}

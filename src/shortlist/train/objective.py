@@ -15,21 +15,23 @@ from ..core.errors import ConfigError
 from ..core.extras import need
 from ..losses import InfoNCE, Orthogonality, Sum, WeightedDirection
 from ..losses._lists import ListLoss
+from .gathered import shared_beside
 
-Given = Literal["scores", "across", "logits", "text", "states", "vectors"]
+Given = Literal["scores", "across", "logits", "text", "states", "hidden", "relations", "vectors"]
 """What a student can give: scores (lists, documents); scores of every query with every document ``across`` the batch
 (lists, lists, documents); two logits per document (lists, documents, 2); vectors per list (lists, views, dim) that
-should differ; and two losses that are numbers already, of a
-target text and of token states against a teacher's."""
+should differ; and losses that are numbers already: of a target text, and of token states, states of chosen layers and
+attention relations against a teacher's."""
 
 
 @dataclass(frozen=True)
 class Objective:
     """ranking_weight * ranking(scores, targets) + contrast_weight * contrast(across) + direction_weight *
-    direction(logits, labels) + text_weight * text + states_weight * states + apart_weight *
-    Orthogonality(vectors); what is None or has the weight 0 is left out.
+    direction(logits, labels) + text_weight * text + states_weight * states + hidden_weight * hidden +
+    relations_weight * relations + apart_weight * Orthogonality(vectors); what is None or has the weight 0 is left out.
 
-    A ``Sum`` with ``labels`` is given the grades for these.
+    A ``Sum`` with ``labels`` is given the grades for these. gather: contrast's negatives are the documents of all
+    processes (torchrun), so that W processes with a batch of B train as one with a batch of W times B would.
     """
 
     ranking: ListLoss | None = None
@@ -40,9 +42,14 @@ class Objective:
     direction_weight: float = 1.0
     text_weight: float = 0.0
     states_weight: float = 0.0
+    hidden_weight: float = 0.0
+    relations_weight: float = 0.0
     apart_weight: float = 0.0
+    gather: bool = False
 
     def __post_init__(self) -> None:
+        if self.gather and self.contrast is None:
+            raise ConfigError("gather=true shares the documents of contrast, and there is no contrast")
         if not self.wanted:
             raise ConfigError(
                 "an objective of no losses; give ranking, contrast, direction, or a weight for text or states"
@@ -57,6 +64,8 @@ class Objective:
             "logits": self.direction,
             "text": self.text_weight or None,
             "states": self.states_weight or None,
+            "hidden": self.hidden_weight or None,
+            "relations": self.relations_weight or None,
             "vectors": self.apart_weight or None,
         }
         return frozenset(name for name, loss in named.items() if loss is not None)
@@ -74,8 +83,7 @@ class Objective:
             scores = _best_first(given["scores"], best)
             found["ranking"] = self.ranking_weight * self.ranking(scores, beside["targets"], beside["mask"], **extra)
         if self.contrast is not None:
-            across, same = _best_first(given["across"], best, 2), _best_first(batch["same"], best, 2)
-            found["contrast"] = self.contrast_weight * self.contrast(across, beside["mask"], same)
+            found["contrast"] = self.contrast_weight * self._contrast(given["across"], batch)
         if self.direction is not None:
             logits = _best_first(given["logits"], best)
             found["direction"] = self.direction_weight * self.direction(logits, beside["grades"], beside["mask"])
@@ -83,9 +91,20 @@ class Objective:
             found["text"] = self.text_weight * given["text"]
         if self.states_weight:
             found["states"] = self.states_weight * given["states"]
+        if self.hidden_weight:
+            found["hidden"] = self.hidden_weight * given["hidden"]
+        if self.relations_weight:
+            found["relations"] = self.relations_weight * given["relations"]
         if self.apart_weight:
             found["apart"] = self.apart_weight * Orthogonality()(given["vectors"])
         return found
+
+    def _contrast(self, across: Any, batch: Mapping[str, Any]) -> Any:
+        assert self.contrast is not None
+        lists = shared_beside(batch) if self.gather else batch
+        best, mask = lists["best"], _best_first(lists["mask"], lists["best"])
+        ordered, same = _best_first(across, best, 2), _best_first(lists["same"], best, 2)
+        return self.contrast(ordered, mask, same, lists.get("first"))
 
 
 def _best_first(values: Any, best: Any, axis: int = 1) -> Any:

@@ -1,8 +1,8 @@
 """A recipe: everything that decides a training, as one value and as a TOML file.
 
-A file has ``name``, ``summary``, ``source`` and the tables ``[student]``, ``[objective]``, ``[grouping]``,
-``[settings]``, ``[[data]]`` and ``[gate]``; a table's ``type`` is the name of a student, a loss or a normaliser. The
-recipes of the package lie in ``recipes/``; ``available_recipes`` lists them.
+A file has ``name``, ``summary``, ``source`` and the tables ``[student]``, ``[objective]`` or ``[reinforce]``,
+``[grouping]``, ``[settings]``, ``[[data]]``, ``[dev]`` and ``[gate]``; a table's ``type`` is the name of a student, a
+loss or a normaliser. The recipes of the package lie in ``recipes/``; ``available_recipes`` lists them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from ..core.errors import ConfigError, UnknownName
 from ..core.params import build, params_of
 from . import students
 from .batches import Grouping
+from .dev import Dev
 from .objective import Objective
+from .reinforce import Reinforce
 from .settings import Settings
 from .students import Student
 
@@ -49,28 +51,42 @@ class Gate:
 
 @dataclass(frozen=True)
 class Recipe:
-    """source, teacher, base_licence, limits: what the card says. teacher is that of the publication: it is named, not
-    asked; who scored the data at hand is said there."""
+    """objective or reinforce: what is minimised, or what is rewarded; one of them. source, teacher, base_licence,
+    limits: what the card says. teacher is that of the publication: it is named, not asked; who scored the data at hand
+    is said there."""
 
     name: str
     summary: str
     student: Student
-    objective: Objective
+    objective: Objective | None = None
     grouping: Grouping = field(default_factory=Grouping)
     settings: Settings = field(default_factory=Settings)
     data: tuple[Data, ...] = ()
     gate: Gate = field(default_factory=Gate)
+    reinforce: Reinforce | None = None
+    dev: Dev = field(default_factory=Dev)
     source: str = ""
     teacher: str = ""
     base_licence: str = ""
     limits: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.objective is None) == (self.reinforce is None):
+            raise ConfigError("a recipe has either [objective], what is minimised, or [reinforce], what is rewarded")
 
 
 _KNOWN: dict[str, Any] = {
     **{name: getattr(losses, name) for name in losses.__all__},
     **{name: getattr(students, name) for name in students.__all__},
 }
-_PARTS = {"objective": Objective, "grouping": Grouping, "settings": Settings, "gate": Gate}
+_PARTS = {
+    "objective": Objective,
+    "reinforce": Reinforce,
+    "grouping": Grouping,
+    "settings": Settings,
+    "dev": Dev,
+    "gate": Gate,
+}
 
 
 def available_recipes() -> list[str]:
@@ -109,7 +125,7 @@ def _recipe(table: dict[str, Any]) -> Recipe:
     unknown = sorted(set(given) - set(Recipe.__dataclass_fields__))
     if unknown:
         raise ConfigError(f"unknown entry {unknown[0]!r}; known: {', '.join(Recipe.__dataclass_fields__)}")
-    missing = [name for name in ("name", "summary", "student", "objective") if name not in given]
+    missing = [name for name in ("name", "summary", "student") if name not in given]
     if missing:
         raise ConfigError(f"the entry {missing[0]!r} is missing")
     for name, kind in _PARTS.items():

@@ -58,8 +58,11 @@ class Settings:
         if self.precision not in ("fp32", "bf16", "fp16"):
             raise ConfigError(f"precision={self.precision!r}: expected fp32, bf16 or fp16")
 
-    def arguments(self, folder: Path, updates: int) -> Any:
-        """``TrainingArguments`` that train for so many updates and report to nobody."""
+    def arguments(self, folder: Path, updates: int, kind: Any = None, **more: Any) -> Any:
+        """``TrainingArguments`` that train for so many updates and report to nobody.
+
+        kind, more: a class derived from ``TrainingArguments``, and the arguments that it has beside theirs.
+        """
         transformers = need("transformers>=4.48", extra="train")
         need("accelerate>=1.1", extra="train")
         pinned = self.device != "cpu" and bool(need("torch>=2.4", extra="train").cuda.is_available())
@@ -71,7 +74,8 @@ class Settings:
                 f"optimiser={self.optimiser!r} comes with the package {package}: pip install {package}, or take "
                 "another (--set settings.optimiser=adamw_torch)"
             )
-        made = transformers.TrainingArguments(
+        made = _made(
+            kind or transformers.TrainingArguments,
             output_dir=str(folder), max_steps=updates, per_device_train_batch_size=self.batch,
             gradient_accumulation_steps=self.accumulate, learning_rate=self.learning_rate, optim=self.optimiser,
             lr_scheduler_type=self.schedule, warmup_steps=round(self.warm_up * updates), weight_decay=self.weight_decay,
@@ -81,7 +85,17 @@ class Settings:
             save_strategy="steps" if self.save_every else "no", save_steps=self.save_every or updates,
             save_total_limit=self.keep, remove_unused_columns=False, disable_tqdm=True, report_to=[],
             use_cpu=self.device == "cpu", dataloader_pin_memory=pinned, eval_strategy="no",
-            label_names=[], ddp_find_unused_parameters=True,
+            label_names=[], ddp_find_unused_parameters=True, **more,
         )  # fmt: skip
         made._n_gpu = min(1, made.n_gpu)  # several devices are torchrun's business: DataParallel would split lists
         return made
+
+
+def _made(kind: Any, **given: Any) -> Any:
+    try:
+        return kind(**given)
+    except ValueError as error:  # bf16 without a GPU that knows it, schedules and optimisers that nobody knows
+        raise ConfigError(
+            f"transformers refuses these settings on this machine: {error} (to train on the CPU: "
+            "--set settings.device=cpu; in full precision: --set settings.precision=fp32)"
+        ) from error

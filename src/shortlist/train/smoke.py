@@ -11,11 +11,12 @@ from ..core.types import Ranking
 from .gate import HeldOut, held_out
 from .generated import generated
 from .recipe import Recipe, changed
-from .students import CrossEncoder, Imitation
+from .reinforce.options import SMOKE_DOCUMENTS
+from .students import CrossEncoder
 from .students._prompts import Prompted
 from .tiny import tiny_model
 
-UPDATES = 6
+UPDATES, LOOK_EVERY = 6, 3
 
 
 def small(recipe: Recipe, folder: Path) -> Recipe:
@@ -33,17 +34,27 @@ def small(recipe: Recipe, folder: Path) -> Recipe:
         recipe.settings, batch=4, accumulate=1, steps=UPDATES, learning_rate=1e-3, precision="fp32", save_every=3,
         log_every=1, optimiser="adamw_torch", workers=0,
     )  # fmt: skip
-    master = {"teacher": str(folder)} if isinstance(student, Imitation) else {}
+    own = student.smoke_changes(folder)
+    if student.lora is not None:
+        own["lora"] = replace(student.lora, quantise=None)
+    wanted = recipe.reinforce
+    if wanted is not None:
+        wanted = wanted.small()
+        sizes |= {"smallest": SMOKE_DOCUMENTS, "largest": SMOKE_DOCUMENTS} if wanted.kind.pointwise else {}
+        settings = changed(settings, save_every=wanted.uses)
     return replace(
         recipe,
-        student=changed(student, base=str(folder), dtype="float32", **master),
-        grouping=changed(recipe.grouping, **sizes),
+        reinforce=wanted,
+        student=changed(student, base=str(folder), dtype="float32", **own),
+        grouping=changed(recipe.grouping, answered=recipe.grouping.answered and bool(recipe.data), **sizes),
         settings=settings,
+        dev=replace(recipe.dev, every=LOOK_EVERY),
         base_licence="none needed: random weights",
         limits=("a smoke run: a tiny random model and a few updates; it can do nothing", *recipe.limits),
     )
 
 
-def small_data() -> tuple[list[Ranking], HeldOut]:
-    """Samples to train on, and others to be measured on."""
-    return generated(24, 8, seed=1), held_out("generated", generated(12, 8, seed=2, name="held-out-"))
+def small_data() -> tuple[list[Ranking], HeldOut, HeldOut]:
+    """Samples to train on, others to be measured on, and others to be looked at while training."""
+    held = held_out("generated", generated(12, 8, seed=2, name="held-out-"))
+    return generated(24, 8, seed=1), held, held_out("generated-dev", generated(6, 8, seed=3, name="dev-"))

@@ -26,6 +26,8 @@ from ..jobs import RerankReport, file_digest, rerank_file
 from ..jobs.output import holds_texts, writer_for
 from ..jobs.rerank import Progress
 from ..pipeline import Stage
+from .answers import Answers, Tally
+from .consistency import SelfConsistent
 
 Table = Mapping[str, Mapping[str, float]]
 
@@ -96,16 +98,25 @@ def teach(
     depth: int | None = None,
     batch: int = 16,
     restart: bool = False,
+    answers: Answers | None = None,
     progress: Progress = lambda done: None,
 ) -> RerankReport:
     """Write the rankings with the teacher's scores to ``output`` (.jsonl), with a manifest beside it.
+
+    answers: write what it answered instead, one sample per answer (see ``Answers``). The manifest says what became of
+    answers, and of queries that a ``SelfConsistent`` teacher dropped.
 
     Raises ConfigError for another name; else as ``rerank_file``.
     """
     if not holds_texts(output):
         raise ConfigError(f"{output}: a training file holds texts; give it a name that ends in .jsonl")
+    consistent = isinstance(teacher, SelfConsistent)
+    if answers is not None and isinstance(teacher, SelfConsistent) and teacher.keep == "mean":
+        raise ConfigError("keep='mean' is an order that nobody answered; keep='closest' has answers")
+    tally, write = Tally(answers), writer_for(output)
     return rerank_file(
-        rankings, teacher, output, writer=writer_for(output), depth=depth, batch=batch, texts=True, inputs=inputs,
+        rankings, teacher, output, writer=lambda taught, path: write(tally.through(taught), path), depth=depth,
+        batch=batch, texts=True, trace=consistent or answers is not None, inputs=inputs, facts=tally.facts,
         restart=restart, progress=progress,
     )  # fmt: skip
 

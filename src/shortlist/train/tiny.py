@@ -69,10 +69,11 @@ def _word_tokenizer(transformers: Any) -> Any:
 
 
 def _piece_tokenizer(transformers: Any) -> Any:
-    """A unigram vocabulary of the words and single characters, with T5's end and extra tokens."""
+    """A unigram vocabulary of the words, true, false and single characters, with T5's end and extra tokens."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
-    pieces = ["<pad>", "</s>", "<unk>", *(f"\u2581{word}" for word in lexicon()), "\u2581", *map(chr, range(33, 127))]
+    words = (f"\u2581{word}" for word in (*lexicon(), "true", "false"))
+    pieces = ["<pad>", "</s>", "<unk>", *words, "\u2581", *map(chr, range(33, 127))]
     extra = [f"<extra_id_{i}>" for i in range(12)]
     made = Tokenizer(models.Unigram([(p, -2.0 - (len(p) < 3) * 4) for p in (*pieces, *extra)], unk_id=2))
     made.pre_tokenizer, made.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()

@@ -7,12 +7,8 @@ result it would have had, and the record: one line of ``metrics.jsonl`` per repo
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,29 +17,17 @@ from ..core.extras import need
 from ..core.types import Ranking
 from .batches import Grouping, Groups
 from .collate import BESIDE, Collate
+from .dev import Dev
+from .gate import HeldOut
+from .gathered import mean_of_all
+from .loop import Looking, Trained, run, start
 from .objective import Objective
+from .record import Progress, plain
 from .settings import Settings
 from .students import Student
 from .students._open import quiet
 
-WEIGHTS, STATE, METRICS = "trained.safetensors", "trainer_state.json", "metrics.jsonl"
-Progress = Callable[[int, int], None]
-"""Called after every update with the number of updates that are done, and of all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """What a training did. module: the trained weights. resumed: updates that an earlier, killed run had done.
-    seen: groups per update, all processes together. left_out: reason -> samples that could not be trained on."""
-
-    module: Any
-    updates: int
-    resumed: int
-    samples: int
-    seen: int
-    loss: float
-    left_out: dict[str, int]
-    main_process: bool
+WEIGHTS = "trained.safetensors"
 
 
 def check(student: Student, objective: Objective, grouping: Grouping) -> None:
@@ -71,46 +55,38 @@ def train(
     *,
     resume: bool = False,
     progress: Progress = lambda done, total: None,
+    dev: Dev | None = None,
+    dev_sets: Sequence[HeldOut] = (),
 ) -> Trained:
     """Train and keep checkpoints in ``folder``; the model itself is saved by ``student.save(trained.module, ...)``.
 
-    resume: continue from the last whole checkpoint there, with the same settings and number of processes. Raises
-    ConfigError when parts do not fit or checkpoints are in the way, InputError when nothing can be trained on.
+    resume: continue from the last whole checkpoint there, with the same settings and number of processes. dev: how
+    ``dev_sets`` are looked at meanwhile. Raises ConfigError when parts do not fit or checkpoints are in the way,
+    InputError when nothing can be trained on.
     """
     check(student, objective, grouping)
     groups = Groups(rankings, grouping, settings.seed)
-    last = last_checkpoint(folder)
-    if last is not None and not resume:
-        raise ConfigError(f"{folder} holds checkpoints of an earlier training; resume it, or give another folder")
     transformers = need("transformers>=4.48", extra="train")
     quiet()
-    folder.mkdir(parents=True, exist_ok=True)
-    world = int(settings.arguments(folder, 1).world_size)
-    if world == 1 and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise ConfigError("several processes were started, but there is no GPU for them; on CPUs use device='cpu'")
-    per_update = settings.batch * settings.accumulate * world
+    begun = start(folder, settings, resume=resume)
+    per_update = settings.batch * settings.accumulate * begun.world
     updates = settings.steps or max(1, math.ceil(groups.samples * settings.epochs / per_update))
     groups.length = updates * per_update
-    arguments = settings.arguments(folder, updates)
     transformers.set_seed(settings.seed)
     module = student.module()
-    module.wanted = objective.wanted
+    module.wanted, module.gather = objective.wanted, objective.gather
     if settings.checkpoint_gradients:
         module.save_memory()
     trainer = trainer_class()(
-        model=module, args=arguments, train_dataset=groups,
-        data_collator=Collate(student, across=objective.contrast is not None),
+        model=module, args=settings.arguments(folder, updates), train_dataset=groups,
+        data_collator=Collate(student, across=objective.contrast is not None, gather=objective.gather),
     )  # fmt: skip
     trainer.objective = objective
     trainer.remove_callback(transformers.PrinterCallback)
-    done = 0 if last is None else int(last.name.rpartition("-")[2])
-    trainer.add_callback(_recorder(folder / METRICS, done, progress, rewrite=arguments.process_index == 0))
-    result = trainer.train(resume_from_checkpoint=None if last is None else str(last))
-    if callable(getattr(trainer.optimizer, "eval", None)):  # schedule-free ones keep the averaged weights apart
-        trainer.optimizer.eval()
-    main = bool(arguments.process_index == 0)
-    loss = float(result.training_loss)
-    return Trained(module, updates, done, groups.samples, per_update, loss, groups.left_out, main)
+    return run(
+        trainer, module, begun, Looking(student, dev, dev_sets), samples=groups.samples, seen=per_update,
+        left_out=groups.left_out, progress=progress, row=plain,
+    )  # fmt: skip
 
 
 def trainer_class() -> type:
@@ -139,7 +115,8 @@ def trainer_class() -> type:
         def log(self, logs: dict[str, float], *given: Any, **named: Any) -> None:
             batches = self.sums.pop("batches", 0)
             if batches and len(self.sums) > 1:
-                logs |= {f"loss_{name}": total / batches for name, total in self.sums.items()}
+                means = mean_of_all([total / batches for total in self.sums.values()], self.args.device)
+                logs |= {f"loss_{name}": mean for name, mean in zip(self.sums, means, strict=True)}
             self.sums.clear()
             super().log(logs, *given, **named)
 
@@ -163,42 +140,3 @@ def trainer_class() -> type:
             target.load_state_dict(state, strict=False)
 
     return RankingTrainer
-
-
-def last_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that was written to its end: its state, the last file, is whole."""
-    found = [(int(p.name.rpartition("-")[2]), p) for p in folder.glob("checkpoint-*") if re.search(r"-\d+$", p.name)]
-    for _, path in sorted(found, reverse=True):
-        try:
-            json.loads((path / STATE).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        return path
-    return None
-
-
-def _recorder(path: Path, done: int, progress: Progress, *, rewrite: bool) -> Any:
-    """Writes reports as lines, dropping those behind the checkpoint that is continued."""
-    transformers = need("transformers>=4.48", extra="train")
-    if rewrite and path.exists():
-        kept = [line for line in path.read_text(encoding="utf-8").splitlines(True) if _step(line) <= done]
-        path.write_text("".join(kept) if done else "", encoding="utf-8")
-
-    class Recorder(transformers.TrainerCallback):  # type: ignore[misc, name-defined]
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            if state.is_world_process_zero and logs and "loss" in logs:
-                row = {"step": state.global_step, **{k: float(v) for k, v in logs.items() if k != "epoch"}}
-                with path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(row) + "\n")
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            progress(state.global_step, state.max_steps)
-
-    return Recorder()
-
-
-def _step(line: str) -> float:
-    try:
-        return float(json.loads(line)["step"])
-    except (ValueError, KeyError):
-        return math.inf  # torn by the kill

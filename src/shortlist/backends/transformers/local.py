@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 
 from ...core.errors import BackendError, ConfigError
 from ...core.extras import need
-from ..kinds import expect
+from ..kinds import expect, refuse
 from .hashes import files_digest
 
 logger = logging.getLogger(__name__)
@@ -78,7 +78,9 @@ class Placed(Protocol):
 def load_for(
     backend: Placed, task: Task, *, num_labels: int | None = None, renamed: Mapping[str, str] | None = None
 ) -> Loaded:
-    """The model that a backend's own parameters name; else as ``load_local``."""
+    """The model that a backend's own parameters name, with a warning where it was hardly meant for the task; else as
+    ``load_local``."""
+    expect(backend.path, task)
     return load_local(
         backend.path, task, device=backend.device, dtype=backend.dtype, adapter=backend.adapter,
         threads=backend.threads, revision=backend.revision, trust_remote_code=backend.trust_remote_code,
@@ -111,7 +113,7 @@ def load_local(
     """
     torch, transformers = need("torch>=2.4", extra="local"), need("transformers>=4.48", extra="local")
     name = place_of(path)
-    expect(name, task)
+    refuse(name, task)
     where = device_of(torch, device)
     if dtype not in _DTYPES:
         raise ConfigError(f"dtype={dtype!r}: expected one of {', '.join(_DTYPES)}")

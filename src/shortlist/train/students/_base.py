@@ -21,6 +21,7 @@ from ...core.extras import need
 from ..batches import Group
 from ..objective import Given
 from ._open import LoRA, open_base, quiet
+from ._quantised import onto
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Student:
     @cached_property
     def loaded(self) -> Loaded:
         """Base model and tokenizer, read once."""
-        return open_base(self.base, self.task, dtype=self.dtype, labels=self.labels)
+        quantise = None if self.lora is None else self.lora.quantise
+        return open_base(self.base, self.task, dtype=self.dtype, labels=self.labels, quantise=quantise)
 
     @property
     def labels(self) -> int | None:
@@ -73,6 +75,8 @@ class Student:
                 super().__init__()
                 self.model = model
                 self.wanted: frozenset[Given] = frozenset({"scores"})
+                self.gather = False
+                """``across`` is over the documents of all processes."""
                 for name, value in student.extra().items():
                     self.register_parameter(name, torch.nn.Parameter(torch.tensor(value)))
 
@@ -104,7 +108,10 @@ class Student:
         folder.mkdir(parents=True, exist_ok=True)
         model = module.model
         if self.lora is not None and self.lora.merge:
-            model = copy.deepcopy(model).merge_and_unload()
+            if self.lora.quantise is None:
+                model = copy.deepcopy(model).merge_and_unload()
+            else:
+                model = onto(open_base(self.base, self.task, dtype=self.dtype, labels=self.labels).model, model)
         if self.lora is None or self.lora.merge:
             self._plain(model)
         model.save_pretrained(folder)
@@ -137,6 +144,10 @@ class Student:
             raise ConfigError(f"{opened['method']} opens whole models only; use lora with merge=true")
         extra = {"num_labels": self.labels} if self.labels else {}
         return {**opened, "model": str(self.base), "options": {**opened["options"], "adapter": folder, **extra}}
+
+    def smoke_changes(self, folder: Path) -> dict[str, Any]:
+        """Parameters beside ``base`` that a smoke run changes. folder: the tiny model's."""
+        return {}
 
     def window(self, max_length: int | None) -> int:
         """Tokens of one text: the model's own limit, or fewer."""

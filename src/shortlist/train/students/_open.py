@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ...backends.embedded.folder import DEFAULT, SHIPPED
 from ...backends.embedded.weights import SCALE, Weights
@@ -17,6 +17,7 @@ from ...backends.transformers.hashes import files_digest
 from ...backends.transformers.local import Loaded, Task, load_local
 from ...core.errors import BackendError, ConfigError
 from ...core.extras import need
+from ._quantised import open_quantised
 
 _CLASSES = {
     "causal": "AutoModelForCausalLM",
@@ -34,6 +35,8 @@ class LoRA:
 
     targets: names of the layers, or ``all-linear``. merge: add the deltas to the base's weights when the model is
     saved; otherwise the adapter alone is written, which the backends open with ``adapter=FOLDER`` beside the base.
+    quantise: ``nf4`` keeps the frozen base in 4 bits while it is trained on (QLoRA, ``_quantised``); what is saved is
+    for the base as it is.
     """
 
     rank: int = 16
@@ -41,26 +44,37 @@ class LoRA:
     dropout: float = 0.0
     targets: str | tuple[str, ...] = "all-linear"
     merge: bool = True
+    quantise: Literal["nf4"] | None = None
 
     def __post_init__(self) -> None:
         if self.rank < 1 or self.alpha <= 0 or not 0 <= self.dropout < 1:
             raise ConfigError(f"rank={self.rank}, alpha={self.alpha}, dropout={self.dropout}: expected 1, above 0, 0-1")
+        if self.quantise not in (None, "nf4"):
+            raise ConfigError(f"quantise={self.quantise!r}: expected 'nf4', or none for the weights as they are")
+
+    def config(self, task: Task) -> Any:
+        """PEFT's description of the deltas."""
+        targets = self.targets if isinstance(self.targets, str) else list(self.targets)
+        return need("peft>=0.12", extra="train").LoraConfig(
+            task_type=_PEFT_TASKS[task], r=self.rank, lora_alpha=self.alpha, lora_dropout=self.dropout,
+            target_modules=targets,
+        )  # fmt: skip
 
     def put_on(self, model: Any, task: Task) -> Any:
         """The model with trainable deltas; everything else is frozen."""
         peft = need("peft>=0.12", extra="train")
-        targets = self.targets if isinstance(self.targets, str) else list(self.targets)
-        config = peft.LoraConfig(
-            task_type=_PEFT_TASKS[task], r=self.rank, lora_alpha=self.alpha, lora_dropout=self.dropout,
-            target_modules=targets,
-        )  # fmt: skip
+        if self.quantise is not None:
+            model = peft.prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
-            return peft.get_peft_model(model, config)  # which asks transformers under a name of the past
+            return peft.get_peft_model(model, self.config(task))  # which asks transformers under a name of the past
 
 
-def open_base(base: str | Path, task: Task, *, dtype: str = "float32", labels: int | None = None) -> Loaded:
-    """Model and tokenizer on the CPU. labels: outputs of a classification head, made at random where it is missing.
+def open_base(
+    base: str | Path, task: Task, *, dtype: str = "float32", labels: int | None = None, quantise: str | None = None
+) -> Loaded:
+    """Model and tokenizer on the CPU, or with ``quantise`` (as in ``LoRA``) where they will be trained. labels: outputs
+    of a classification head, made at random where it is missing.
 
     Raises BackendError when files are missing or do not suit.
     """
@@ -69,6 +83,11 @@ def open_base(base: str | Path, task: Task, *, dtype: str = "float32", labels: i
     if folder.is_dir() and not (folder / "config.json").is_file():
         raise BackendError(f"{folder} is no model folder: config.json is missing")
     packed = _int8(folder)
+    if quantise is not None:
+        if packed is not None:
+            raise ConfigError(f"{base} holds int8 rows; quantise={quantise!r} needs the model as transformers saves it")
+        name = str(folder if folder.is_dir() else base)
+        return open_quantised(name, task, _CLASSES[task], dtype=dtype, labels=labels)
     if packed is None and task != "classification":
         return load_local(base, task, device="cpu", dtype=dtype)
     name = str(folder if folder.is_dir() else base)

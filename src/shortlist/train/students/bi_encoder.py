@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from ...backends.transformers.local import Task
 from ...core.errors import ConfigError
 from ..batches import Group
+from ..gathered import everywhere
 from ..objective import Given
 from ._base import Student, laid_out
 from ._vectors import mean_pooled, query_and_document_states, read_apart, sentence_transformers_files
@@ -60,7 +61,7 @@ class BiEncoder(Student):
         if "scores" in wanted:
             given["scores"] = scale * torch.einsum("qh,qdh->qd", asked, laid)
         if "across" in wanted:
-            given["across"] = scale * torch.einsum("qh,ldh->qld", asked, laid)
+            given["across"] = scale * torch.einsum("qh,ldh->qld", asked, everywhere(laid) if module.gather else laid)
         return given
 
     def settings(self) -> dict[str, Any]:

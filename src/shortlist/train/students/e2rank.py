@@ -15,6 +15,7 @@ from ...backends.transformers.local import Task
 from ...backends.transformers.texts import Piece
 from ...rerank.e2rank import END, TASK
 from ..batches import Group
+from ..gathered import everywhere
 from ..objective import Given
 from ._base import laid_out, padded, slots
 from ._prompts import Prompted
@@ -59,7 +60,8 @@ class E2Rank(Prompted):
         if "scores" in wanted:
             given["scores"] = torch.einsum("qh,qdh->qd", self._vectors(module, features, "prompt"), laid)
         if "across" in wanted:
-            given["across"] = torch.einsum("qh,ldh->qld", self._vectors(module, features, "query"), laid)
+            every = everywhere(laid) if module.gather else laid
+            given["across"] = torch.einsum("qh,ldh->qld", self._vectors(module, features, "query"), every)
         return given
 
     def opens_with(self, folder: str) -> dict[str, Any]:

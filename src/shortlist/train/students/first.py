@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from functools import cached_property
 from typing import Any, ClassVar
 
-from ...backends.transformers.decoding import end_tokens
 from ...core.errors import ConfigError
 from ...core.exchange import Request
 from ...core.types import MISSING
@@ -20,7 +18,7 @@ from ...readouts import FirstToken, Permutation
 from ..batches import Group
 from ..objective import Given
 from ._base import padded
-from ._prompts import Prompted, last_logits
+from ._prompts import Prompted, answer_loss, end_token, last_logits
 
 
 @dataclass(frozen=True)
@@ -61,10 +59,7 @@ class First(Prompted):
         first = logits[torch.arange(len(ids), device=ids.device), longest - written]
         given: dict[Given, Any] = {"scores": first.gather(1, letters)}
         if "text" in wanted:
-            targets = ids[:, -longest:].clone()
-            places = torch.arange(longest, device=ids.device)[None]
-            targets[places < (longest - written)[:, None]] = -100
-            given["text"] = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), targets.flatten())
+            given["text"] = answer_loss(torch, logits, ids, written)
         return given
 
     def opens_with(self, folder: str) -> dict[str, Any]:
@@ -76,8 +71,4 @@ class First(Prompted):
         floor = min((t for t in group.targets if t != MISSING), default=0.0) - 1
         wanted = [floor if t == MISSING else t for t in group.targets]
         text = Permutation("letters").write(wanted).text.removeprefix(request.prefill)
-        return [*self.ids(request, text)[prompt:], self._end]
-
-    @cached_property
-    def _end(self) -> int:
-        return min(end_tokens(self.loaded))
+        return [*self.ids(request, text)[prompt:], end_token(self.loaded)]

@@ -16,6 +16,7 @@ from ...backends.transformers.local import Task
 from ...core.errors import ConfigError
 from ...losses.normalise import MinMax
 from ..batches import Group
+from ..gathered import everywhere
 from ..objective import Given
 from ._base import Student, laid_out
 from ._vectors import mean_pooled, query_and_document_states, read_apart, sentence_transformers_files
@@ -57,10 +58,12 @@ class LateInteraction(Student):
         counts = query_mask.sum(1, keepdim=True)
         given: dict[Given, Any] = {}
         if "across" in wanted:
-            table = torch.einsum("qth,dsh->qdts", asked, rows)
-            table = table.masked_fill(mask[None, :, None, :] == 0, -torch.inf)
+            every = (rows, mask, places, shape)
+            states, real, seats, size = _of_all(*every) if module.gather else every
+            table = torch.einsum("qth,dsh->qdts", asked, states)
+            table = table.masked_fill(real[None, :, None, :] == 0, -torch.inf)
             found = (table.amax(-1) * query_mask[:, None, :]).sum(-1) / counts
-            laid = laid_out(found.T, places, shape)  # (lists, documents, queries)
+            laid = laid_out(found.T, seats, size)  # (lists, documents, queries)
             given["across"] = self.scale * laid.permute(2, 0, 1)
         if "scores" in wanted:
             own = asked[places[:, 0]]
@@ -83,3 +86,10 @@ class LateInteraction(Student):
 
     def opens_with(self, folder: str) -> dict[str, Any]:
         return {"method": "late-interaction", "model": folder}
+
+
+def _of_all(rows: Any, mask: Any, places: Any, shape: tuple[int, int]) -> tuple[Any, Any, Any, tuple[int, int]]:
+    """The same four of the documents of all processes: states, token masks, (list, document), (lists, documents)."""
+    laid, real = everywhere(laid_out(rows, places, shape)), everywhere(laid_out(mask, places, shape))
+    there = real.any(-1)
+    return laid[there], real[there], there.nonzero(), (int(there.shape[0]), int(there.shape[1]))

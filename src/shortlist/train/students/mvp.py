@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ...backends.transformers.local import Task
-from ...backends.transformers.texts import Piece
 from ...core.errors import ConfigError
 from ...prompts import Template, load_prompt
 from ..batches import Group
 from ..objective import Given
 from ._base import Student, laid_out, padded, slots
+from ._segments import segment
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,7 @@ class MVP(Student):
         return {"method": "mvp", "model": folder, **given}
 
     def _row(self, text: str) -> list[int]:
-        before, after = self.texts.around
-        inner = self.texts.encode([Piece(self._marks), Piece(text, plain=True)])
-        return [*before, *inner[: self.text_tokens - len(before) - len(after)], *after]
+        return segment(self.texts, text, self.text_tokens, self._marks)
 
     @cached_property
     def _template(self) -> Template:
