@@ -19,7 +19,7 @@ LAYER = {
     "scorers": 4,
     "retrieve": 5, "rerank": 5,
     "jobs": 6, "evaluate": 6, "check": 6, "serve": 6,
-    "train": 7,
+    "train": 7, "effects": 7,
     "cli": 8, "__main__": 9, "__init__": 9,
 }  # fmt: skip
 STANDARD_LIBRARY_ONLY = ("core", "schedules", "readouts", "prompts", "fuse", "rewards")

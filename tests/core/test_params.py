@@ -118,6 +118,7 @@ def test_objects_without_dataclass_give_their_constructor_parameters() -> None:
         ('type = "shortlist.schedules:Nothing"', "does not exist"),
         ('type = "shortlist.drive:Budget"\ncalls = -1', "expected 0 or more"),
         ('type = "shortlist.drive:Budget"\ncolour = 1', "colour"),
+        ('type = "shortlist.drive:Budget"\ncals = 1', "did you mean 'calls'"),
         ("type = ", "not a TOML document"),
     ],
 )

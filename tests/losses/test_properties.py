@@ -15,7 +15,9 @@ from shortlist.losses import (
     ApproxNDCG,
     BinaryCrossEntropy,
     Focal,
+    Hardest,
     LambdaLoss,
+    ListLoss,
     ListMLE,
     MarginMSE,
     MinMax,
@@ -27,7 +29,6 @@ from shortlist.losses import (
     Sum,
     ZScore,
 )
-from shortlist.losses._lists import ListLoss
 
 LOSSES: dict[str, ListLoss] = {
     "mse": MSE(),
@@ -46,7 +47,8 @@ LOSSES: dict[str, ListLoss] = {
     "list-mle": ListMLE(),
     "list-mle-4": ListMLE(top=4, reduce="mean"),
     "p-list-mle": ListMLE(position="exponential"),
-    "cprd": ListMLE(valid=0.5),
+    "list-mle-valid": ListMLE(valid=0.5),
+    "cprd": Hardest(ListMLE(), k=3),
     "adr-mse": ADRMSE(),
     "approx-ndcg": ApproxNDCG(),
     "lambda": LambdaLoss(),
@@ -142,6 +144,7 @@ TABLE = {  # loss: does its gradient stay when the teacher is shifted, tripled, 
     "rank-net-first": (True, True, True),
     "list-mle": (True, True, True),
     "list-mle-4": (True, True, True),
+    "cprd": (True, True, True),
     "p-list-mle": (True, True, True),
     "adr-mse": (True, True, True),
     "brio": (True, True, True),

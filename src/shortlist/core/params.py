@@ -19,7 +19,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import ConfigError
+from .errors import ConfigError, listed, nearest
 
 NONE, FUNCTION, MAPPING = "none", "function", "mapping"
 
@@ -108,6 +108,11 @@ def build(table: Any) -> Any:
     if table["type"] == MAPPING:
         return dict(values["items"])
     cls = _resolve(table["type"], inspect.isclass)
+    known = inspect.signature(cls).parameters
+    if unknown := [name for name in values if name not in known]:
+        raise ConfigError(
+            f"{cls.__name__} takes no {unknown[0]!r}; {nearest(unknown[0], known)}it takes: {listed(known)}"
+        )
     try:
         return cls(**values)
     except TypeError as error:

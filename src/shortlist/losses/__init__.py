@@ -11,9 +11,11 @@ How scores are brought to a common scale is not a loss's business: ``Normalised(
 Needs torch (extra ``local``) when called.
 """
 
+from ._lists import ListLoss
 from .adr_mse import ADRMSE
 from .approx_ndcg import ApproxNDCG
 from .binary import BinaryCrossEntropy, Focal
+from .hardest import Hardest
 from .info_nce import InfoNCE
 from .kl import KL
 from .lambda_loss import LambdaLoss
@@ -36,8 +38,10 @@ __all__ = [
     "ApproxNDCG",
     "BinaryCrossEntropy",
     "Focal",
+    "Hardest",
     "InfoNCE",
     "LambdaLoss",
+    "ListLoss",
     "ListMLE",
     "MarginMSE",
     "MinMax",

@@ -13,8 +13,7 @@ from typing import Any, Literal
 
 from ..core.errors import ConfigError
 from ..core.extras import need
-from ..losses import InfoNCE, Orthogonality, Sum, WeightedDirection
-from ..losses._lists import ListLoss
+from ..losses import InfoNCE, ListLoss, Orthogonality, Sum, WeightedDirection
 from .gathered import shared_beside
 
 Given = Literal["scores", "across", "logits", "text", "states", "hidden", "relations", "vectors"]
@@ -69,6 +68,11 @@ class Objective:
             "vectors": self.apart_weight or None,
         }
         return frozenset(name for name, loss in named.items() if loss is not None)
+
+    @property
+    def labelled(self) -> bool:
+        """A part of it is given the grades, whatever the targets are, and learns nothing where none is above 0."""
+        return self.direction is not None or (isinstance(self.ranking, Sum) and bool(self.ranking.labels))
 
     def terms(self, given: Mapping[str, Any], batch: Mapping[str, Any]) -> dict[str, Any]:
         """Each term by name, weighted: scalars whose sum is the loss. batch: what ``Collate`` gives beside features.

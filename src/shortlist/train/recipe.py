@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import losses
-from ..core.errors import ConfigError, UnknownName
+from ..core.errors import ConfigError, UnknownName, listed, nearest
 from ..core.params import build, params_of
+from ..measures import parse_all
 from . import students
 from .batches import Grouping
 from .dev import Dev
@@ -48,6 +49,12 @@ class Gate:
     params: Mapping[str, Any] = field(default_factory=dict)
     depth: int = 100
 
+    def __post_init__(self) -> None:
+        if self.margin < 0 or self.depth < 1:
+            raise ConfigError(f"gate.margin={self.margin}, gate.depth={self.depth}: expected 0 or more, 1 or more")
+        if len(parse_all(self.measure)) != 1:
+            raise ConfigError(f"gate.measure={self.measure!r}: expected one measure")
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -76,7 +83,7 @@ class Recipe:
 
 
 _KNOWN: dict[str, Any] = {
-    **{name: getattr(losses, name) for name in losses.__all__},
+    **{name: getattr(losses, name) for name in losses.__all__ if name != "ListLoss"},
     **{name: getattr(students, name) for name in students.__all__},
 }
 _PARTS = {
@@ -99,7 +106,8 @@ def available_recipes() -> list[str]:
 
 
 def read_recipe(name: str | Path, changes: Mapping[str, Any] | None = None) -> Recipe:
-    """A recipe by its name or path. changes: ``{"settings.steps": 100}``, put into the file's tables first.
+    """A recipe by its name or path. changes: ``{"settings.steps": 100}``, put into the file's tables first. With
+    another ``student.base`` the file's ``base_licence``, which is of its own base, is forgotten.
 
     Raises UnknownName when there is none, ConfigError for what is wrong in it.
     """
@@ -112,8 +120,11 @@ def read_recipe(name: str | Path, changes: Mapping[str, Any] | None = None) -> R
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not a TOML document: {error}") from error
+    base = _base_of(table)
     for place, value in (changes or {}).items():
         _put(table, place.split("."), value)
+    if _base_of(table) != base and "base_licence" not in (changes or {}):
+        table.pop("base_licence", None)
     try:
         return _recipe(table)
     except (ConfigError, TypeError) as error:
@@ -124,7 +135,8 @@ def _recipe(table: dict[str, Any]) -> Recipe:
     given = {name: value for name, value in table.items() if name != "type"}
     unknown = sorted(set(given) - set(Recipe.__dataclass_fields__))
     if unknown:
-        raise ConfigError(f"unknown entry {unknown[0]!r}; known: {', '.join(Recipe.__dataclass_fields__)}")
+        known = Recipe.__dataclass_fields__
+        raise ConfigError(f"unknown entry {unknown[0]!r}; {nearest(unknown[0], known)}known: {listed(known)}")
     missing = [name for name in ("name", "summary", "student") if name not in given]
     if missing:
         raise ConfigError(f"the entry {missing[0]!r} is missing")
@@ -155,6 +167,11 @@ def _with_paths(value: Any) -> Any:
 
 def _path(kind: type) -> str:
     return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _base_of(table: Mapping[str, Any]) -> object:
+    student = table.get("student")
+    return student.get("base") if isinstance(student, Mapping) else None
 
 
 def _put(table: dict[str, Any], place: list[str], value: Any) -> None:

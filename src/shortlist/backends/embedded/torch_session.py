@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from shortlist.core.extras import need
 
+from ..transformers.local import no_progress_bar
 from .cpu import Precision
 from .ort_graph import Output
 from .tokens import Ids
@@ -29,7 +30,9 @@ class TorchSession:
         transformers = need("transformers>=4.48", extra="local")
         kind = transformers.AutoModelForSequenceClassification if output == "logits" else transformers.AutoModel
         dtype = self._torch.bfloat16 if precision == "bf16" else self._torch.float32
-        self._model = kind.from_pretrained(str(folder), local_files_only=True, use_safetensors=True).to(dtype).eval()
+        with no_progress_bar(transformers):
+            model = kind.from_pretrained(str(folder), local_files_only=True, use_safetensors=True)
+        self._model = model.to(dtype).eval()
         self._types = getattr(self._model.config, "type_vocab_size", 0) > 1
         self._logits = output == "logits"
 
