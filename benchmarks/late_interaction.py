@@ -1,7 +1,8 @@
-"""nDCG@10 of the shipped model reranking BM25's top 100, beside the first stage, its parts and the ceiling, on every
-set.
+"""nDCG@10 of the shipped model reranking BM25's top 100, beside the first stage, its parts and the ceiling.
 
-    SHORTLIST_DATA=... python benchmarks/late_interaction.py [SET ...] [--precision int8] [--rounded] [--threads 1]
+    SHORTLIST_DATA=... python benchmarks/late_interaction.py [SET ...] [--model FOLDER] [--precision int8] [--rounded]
+
+On every set, one row. --model: another encoder than the shipped one; --name then keeps its results apart.
 
 Texts are title + text; a document longer than the window (256 tokens) is split into passages with 32 tokens of overlap
 and keeps its best cosine and its best MaxSim. Judged queries only; a query without candidates counts as zero. The
@@ -52,6 +53,7 @@ Scores = dict[str, float]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sets", nargs="*", default=SETS)
+    parser.add_argument("--model", default="all-MiniLM-L6-v2", help="a shipped name or a folder")
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "int8"))
     parser.add_argument("--rounded", action="store_true", help="as the cache on disk keeps states: int8 rows")
     parser.add_argument("--threads", type=int, default=1)
@@ -59,15 +61,16 @@ def main() -> None:
     options = parser.parse_args()
     rows = []
     for name in options.sets:
-        rows.append(evaluate(DATA / name, options.precision, options.threads, rounded=options.rounded))
+        rows.append(evaluate(DATA / name, options))
         notes = {"measure": str(MEASURE), "machine": describe_machine()}
         write_results(options.name, __doc__ or "", rows, notes)
 
 
-def evaluate(folder: Path, precision: str, threads: int, *, rounded: bool) -> dict[str, object]:
+def evaluate(folder: Path, options: argparse.Namespace) -> dict[str, object]:
     """One row of the table."""
     documents, queries, qrels, run = load(folder)
-    encoder = Encoder(precision=precision, threads=threads)  # type: ignore[arg-type]
+    encoder = Encoder(options.model, precision=options.precision, threads=options.threads)
+    rounded = options.rounded
     began = time.process_time()
     wanted = sorted({document for query in qrels for document in run.get(query, ())})
     pieces = [(document, text) for document in wanted for text in encoder.split_document(documents[document])]

@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -14,6 +16,7 @@ from shortlist.backends.fake import Broken, Noisy, Oracle
 from shortlist.core import params
 from shortlist.core.errors import ConfigError
 from shortlist.core.params import describe, digest, from_toml, params_of, to_toml
+from shortlist.core.plain_types import mistyped, said
 from shortlist.drive import Budget, Scheduled
 from shortlist.schedules import Map, SlidingWindow
 from shortlist.scorers import Pairs
@@ -119,6 +122,7 @@ def test_objects_without_dataclass_give_their_constructor_parameters() -> None:
         ('type = "shortlist.drive:Budget"\ncalls = -1', "expected 0 or more"),
         ('type = "shortlist.drive:Budget"\ncolour = 1', "colour"),
         ('type = "shortlist.drive:Budget"\ncals = 1', "did you mean 'calls'"),
+        ('type = "shortlist.drive:Budget"\ncalls = "many"', "calls='many' is a str, expected int"),
         ("type = ", "not a TOML document"),
     ],
 )
@@ -136,3 +140,13 @@ def test_a_pipeline_with_a_model_in_it_survives_toml() -> None:
 @pytest.mark.parametrize("value", [{"type": "json_object"}, {"type": {"type": "none"}}, {1: "a", "b": None}])
 def test_a_mapping_with_a_type_of_its_own_survives_toml(value: dict[object, object]) -> None:
     assert from_toml(to_toml(Budgeted(value))) == Budgeted(value)
+
+
+def test_only_plain_types_are_looked_at() -> None:
+    def build(a: int, b: float | None, c: tuple[int, int], d: Callable[[int], str], e: Literal["x"]) -> None: ...
+
+    fine = {"a": 1, "b": 2, "c": (1, 2), "d": str, "e": "y"}
+    assert not list(mistyped(build, fine))
+    found = list(mistyped(build, {**fine, "a": True, "b": "2"}))
+    assert [name for name, _, _ in found] == ["a", "b"]
+    assert said(*found[1]) == "b='2' is a str, expected float"

@@ -36,7 +36,7 @@ from shortlist.losses import (
     Sum,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 SEEDS = (0, 1, 2)
 
 

@@ -21,7 +21,7 @@ pytest.importorskip("transformers", reason="transformers is not installed (extra
 from shortlist.train.students import First
 from shortlist.train.tiny import tiny_model
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 DOCUMENTS, UPDATES, BATCH = 5, 400, 16
 PROMPT = r"""
 summary = "Letters and words, nothing else"

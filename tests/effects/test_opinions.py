@@ -14,7 +14,7 @@ from shortlist.losses import KL, SoftmaxCrossEntropy
 from shortlist.measures.loyalty import label_loyalty, probability_loyalty, regression_loyalty
 from shortlist.train.merge import merge
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 LOYALTIES = {
     "label": label_loyalty,
     "probability": probability_loyalty,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from shortlist.core.errors import ConfigError
+from shortlist.core.errors import ConfigError, ScoreError
 from shortlist.effects import (
     Comparison,
     Cross,
@@ -24,6 +24,7 @@ from shortlist.effects import (
     fit,
     measured,
 )
+from shortlist.effects.compare import ordered
 from shortlist.losses import KL, MSE, Hardest, ListMLE, MarginMSE, SoftmaxCrossEntropy, Sum
 
 SMALL = {"lists": 24, "held_out": 12, "documents": 8, "pool": 10}
@@ -144,6 +145,14 @@ def test_a_comparison_is_a_table() -> None:
         "a   0.600  0.500  0.700",
         "b   0.500  0.250  0.750",
     ]
+
+
+def test_a_student_that_tells_nothing_apart_is_not_paid_for_where_documents_stand() -> None:
+    grades = torch.tensor([[3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]])
+    assert ordered(torch.zeros(1, 12), grades, "nDCG@10") == 0
+    assert ordered(-torch.arange(12.0)[None], grades, "nDCG@10") == 1
+    with pytest.raises(ScoreError, match="1 of 2 lists"):
+        ordered(torch.tensor([[0.0, 1.0], [0.0, float("nan")]]), grades[:, :2].repeat(2, 1), "nDCG@10")
 
 
 def test_what_cannot_be_meant_is_refused() -> None:

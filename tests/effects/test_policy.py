@@ -11,7 +11,7 @@ import torch
 from shortlist.effects import Cross, Dot, Matching, Training, fit, measured
 from shortlist.losses import PlackettLuce
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 @pytest.mark.parametrize("architecture", [Dot(), Cross()], ids=lambda a: type(a).__name__)

@@ -171,6 +171,8 @@ def test_mm_r5_without_a_thought_or_a_list() -> None:
     unthought, words = mm_r5([Rollout("<answer>[2, 3, 1]</answer>"), thought("second")], RECORD)
     assert unthought.terms == pytest.approx({"rank": 1.0, "form": 0.0})
     assert (words.total, words.gate) == (0.0, "no_list")
+    tried = Rollout("<think>try <answer>[1, 2, 3]</answer></think> <answer>[2, 3, 1]</answer>")
+    assert mm_r5([tried], RECORD)[0].total == pytest.approx(2.0)  # the answer's, not the thought's
     with pytest.raises(InputError, match="no order is better"):
         mm_r5([thought("[1]")], Record(("a",), {"z": 1}))
 

@@ -206,6 +206,10 @@ def test_resampled_runs_are_asked_as_retries() -> None:
     for wrong in ({"times": 1}, {"shuffle": False}, {"keep": "best"}, {"least": 2.0}):
         with pytest.raises(ConfigError):
             SelfConsistent(teacher, **wrong)  # type: ignore[arg-type]
+    grading = load("erank", backend=Oracle())
+    with pytest.raises(ConfigError, match="--resample"):
+        SelfConsistent(grading)  # it would agree with itself by 1, whatever it said
+    assert SelfConsistent(grading, resample=True).times == 3
     with pytest.raises(ConfigError, match="nobody answered"):
         teach([], SelfConsistent(teacher, keep="mean"), Path("t.jsonl"), answers=Answers())
 

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from shortlist import Candidate, Document, Query, Ranking
 from shortlist.core.errors import ConfigError, InputError
-from shortlist.train import Group, Grouping, Groups
+from shortlist.losses import KL, SoftmaxCrossEntropy, Sum, WeightedDirection
+from shortlist.train import Group, Grouping, Groups, Objective
 from shortlist.train.generated import generated
+from shortlist.train.samples import with_positives
 
 
 def ranking(grades: list[int | None], scores: list[float | None], query: str = "q") -> Ranking:
@@ -91,6 +93,17 @@ def test_what_cannot_be_trained_on_is_left_out_and_counted() -> None:
         Groups([rankings[1]], Grouping())
 
 
+def test_samples_without_texts_are_left_out_and_only_them_is_an_error() -> None:
+    good = ranking([1, 0], [2.0, 1.0], "good")
+    emptied = tuple(replace(c, document=replace(c.document, text=" ")) for c in good.candidates)
+    silent, bare = replace(good, query=Query("silent", "")), replace(good, candidates=emptied)
+    pictures = tuple(replace(c, document=replace(c.document, images=("a.png",))) for c in emptied)
+    groups = Groups([silent, bare, good, replace(good, candidates=pictures)], Grouping(smallest=2))
+    assert (groups.samples, list(groups.left_out.values())) == (2, [2])
+    with pytest.raises(InputError, match=r"no texts \(2 of 3 samples have .*; 1: it is unscored\): .* --corpus FILE"):
+        Groups([silent, bare, replace(good, status="unscored")], Grouping(smallest=2))
+
+
 @pytest.mark.parametrize("wrong", [{"smallest": 1}, {"smallest": 5, "largest": 4}, {"positives": 0}, {"shown": "x"}])
 def test_wrong_parameters_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
@@ -134,3 +147,28 @@ def test_documents_of_other_lists_are_no_negatives_when_they_are_the_same() -> N
     same = Collate(NoFeatures(), across=True)(groups)["same"]  # type: ignore[arg-type]
     assert same[0, 0].tolist() == [False] * 3  # a list's own documents are negatives
     assert same[0, 1, :2].tolist() == [True, True] or same[0, 1].sum() == 2  # d0 and d1 are in both lists
+
+
+def test_what_is_told_labels_is_not_given_lists_without_one() -> None:
+    rows = [ranking([0, 1, None], [3.0, 2.0, 1.0], "judged"), ranking([None, None, 0], [3.0, 2.0, 1.0], "unjudged")]
+    grouping = Grouping(targets="scores", positives=1)
+    assert Groups(rows, grouping).samples == 2
+    groups = Groups(rows, grouping, judged=True)
+    assert (groups.samples, groups.left_out) == (1, {"it has no document graded above 0": 1})
+    dear = Sum(((0.9, SoftmaxCrossEntropy()), (0.1, KL())), labels=(0,))
+    assert Objective(dear).labelled
+    assert Objective(direction=WeightedDirection()).labelled
+    assert not Objective(KL()).labelled
+
+
+def test_a_positive_that_was_added_does_not_stand_last_in_an_order() -> None:
+    found = ranking([0, 0, 0], [3.0, 2.0, 1.0])
+    (added,) = with_positives([found], {"q": {"d9": 1}}, {"d9": Document("d9", "relevant")})
+    assert added.ids[-1] == "d9"
+    for targets in ("scores", "binary"):
+        assert not Grouping(targets=targets).lacks(added)
+    assert "was added" in Grouping(targets="order").lacks(added)
+    taught = replace(added, candidates=tuple(replace(c, score=1.0) for c in added.candidates))
+    assert not Grouping(targets="order").lacks(taught)
+    unscored = replace(added, candidates=tuple(Candidate(c.document) for c in added.candidates[::-1]))
+    assert not Grouping(targets="order").lacks(unscored)

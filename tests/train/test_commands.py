@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from shortlist.backends.fake.endpoint import FakeEndpoint
+from shortlist.backends.fake.troubles import Troubles
 from shortlist.cli import main
 from shortlist.formats import read, write
-from shortlist.train.generated import generated
+from shortlist.train.generated import generated, lexicon
 
 
 def beir(folder: Path, seed: int) -> Path:
@@ -77,11 +79,26 @@ def test_a_recipe_is_trained_on_files(
     assert "stepz" in capsys.readouterr().err
 
 
+def test_scores_of_a_first_stage_are_not_taken_for_a_teachers(
+    models: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = beir(tmp_path / "data", 1)
+    assert main(["mine", "--data", str(data), "--negatives", "2", "-o", str(tmp_path / "mined.jsonl")]) == 0
+    command = ["train", str(tmp_path / "mined.jsonl"), "--base", str(models["encoder"]), *SHORT]
+    capsys.readouterr()
+    assert main([*command, "--config", "distil-bi-encoder", "-o", str(tmp_path / "scores")]) == 0
+    assert "mined.jsonl: its scores are those of the first stage" in capsys.readouterr().err
+    assert "scored by: the first stage" in (tmp_path / "scores" / "README.md").read_text()
+    assert main([*command, "--config", "labels-cross-encoder", "-o", str(tmp_path / "labels")]) == 0
+    assert "its scores" not in capsys.readouterr().err
+
+
 def test_recipes_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["train", "--list"])
     assert ended.value.code == 0
-    assert "margin-mse" in capsys.readouterr().out
+    listed = capsys.readouterr().out
+    assert "margin-mse" in listed and "all-MiniLM-L6-v2" in listed
 
 
 def test_merge_and_export(models: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,6 +122,130 @@ def test_merge_and_export(models: dict[str, Path], tmp_path: Path, capsys: pytes
     assert "tokens kept" in said.err
     assert "all queries" in said.out
     assert main(["export", encoder, "-o", str(tmp_path / "y"), "--layers", "0;1"]) == 2
+
+
+def test_the_difference_of_an_export_is_to_the_model_as_given(
+    models: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = beir(tmp_path / "held", 3)
+    command = ["export", str(models["encoder"]), "--form", "fp32", "--held-out", str(held)]
+    assert main([*command, "-o", str(tmp_path / "same")]) == 0
+    same = capsys.readouterr().out
+    assert "+0.0000..+0.0000 | 0 / 8 / 0 |" in same
+    assert main([*command, "--layers", "0", "-o", str(tmp_path / "cut")]) == 0
+    cut = capsys.readouterr().out
+    assert "0 / 8 / 0" not in cut  # a layer is missing, and that is seen
+    before = [page.splitlines()[-3].split("|")[3] for page in (same, cut)]
+    assert before[0] == before[1]
+    assert "accepted" not in same + cut
+
+
+def test_the_words_to_keep_are_those_of_records_not_their_syntax(
+    models: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    title, text, other = lexicon(3)
+    (tmp_path / "words.txt").write_text(f"{title} {text}\n")
+    record = {"_id": other, "title": title, "text": text, other: "x"}
+    (tmp_path / "corpus.jsonl").write_text(json.dumps(record) + "\n")
+    kept = []
+    for name in ("words.txt", "corpus.jsonl"):
+        command = ["export", str(models["encoder"]), "--words-of", str(tmp_path / name), "-o"]
+        assert main([*command, str(tmp_path / f"of-{name}")]) == 0
+        kept.append((tmp_path / f"of-{name}" / "tokenizer.json").read_text())
+    assert kept[0] == kept[1]
+    (tmp_path / "corpus.jsonl").write_text('{"_id": "ka"}\n')
+    capsys.readouterr()
+    for wrong, said in ((tmp_path, "is a folder"), (tmp_path / "corpus.jsonl", "corpus.jsonl:1: expected a record")):
+        assert main(["export", str(models["encoder"]), "--words-of", str(wrong), "-o", str(tmp_path / "p")]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_weights_of_an_average_are_not_rescaled_in_silence(
+    models: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["merge", *[str(models["encoder"])] * 2, "-o"]
+    assert main([*command, str(tmp_path / "a"), "--weights", "0.5,1.5"]) == 0
+    assert "add up to 2; scaled to 0.25, 0.75" in capsys.readouterr().err
+    assert main([*command, str(tmp_path / "b"), "--weights", "0.7,0.3"]) == 0
+    assert "scaled" not in capsys.readouterr().err
+
+
+def test_a_start_that_cannot_work_says_why_and_leaves_nothing(
+    models: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples, output = tmp_path / "a.jsonl", tmp_path / "model"
+    write(generated(4, 6), samples)
+    command = ["train", "--config", "distil-bi-encoder", "-o", str(output), "--base", str(models["encoder"]), *SHORT]
+    teacher = ["distil", "--student", "bi-encoder", "--teacher", "late-interaction", "-o", str(output)]
+    for wrong, said in (
+        ([*command, str(samples), "--resume"], "holds no training"),
+        ([*teacher, str(samples), "--resume"], "holds no training"),
+        ([*command, "--licence", "MIT"], "name them, or write the licence"),
+        ([*command, str(samples), "--held-out", str(tmp_path / "none")], "none"),
+        ([*teacher, "--data", str(tmp_path / "none")], "none"),
+    ):
+        assert main(wrong) == 2
+        assert said in capsys.readouterr().err
+        assert not output.exists()
+    assert main([*command, str(samples), "--set", "settings.save_every=1"]) == 0
+    assert main([*command, str(samples), "--set", "settings.save_every=1"]) == 2
+    assert "--resume it" in capsys.readouterr().err
+
+
+def test_a_run_without_texts_is_not_trained_on(
+    models: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(generated(4, 6), tmp_path / "r.trec")
+    write(generated(4, 6), tmp_path / "whole.jsonl")
+    options = ["--config", "distil-bi-encoder", "--base", str(models["encoder"]), "-o", str(tmp_path / "model"), *SHORT]
+    assert main(["train", str(tmp_path / "r.trec"), *options]) == 2
+    assert "no texts (4 of 4 samples have an empty query or no document with text)" in capsys.readouterr().err
+    assert main(["train", str(tmp_path / "r.trec"), str(tmp_path / "whole.jsonl"), *options]) == 0
+    assert "4 samples left out: an empty query" in capsys.readouterr().err
+
+
+def test_the_held_out_queries_alone_are_refused_before_a_teacher_is_asked(
+    models: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = beir(tmp_path / "held", 1)
+    write(generated(8, 6, seed=1, name="other-"), tmp_path / "same.jsonl")
+    said = "all 8 training queries are queries of held"
+    common = ["--held-out", str(held), "--base", str(models["encoder"]), *SHORT, "-o", str(tmp_path / "model")]
+    assert main(["train", "--config", "distil-bi-encoder", str(tmp_path / "same.jsonl"), *common]) == 2
+    assert said in capsys.readouterr().err
+    with FakeEndpoint() as endpoint:
+        teacher = ["--teacher", "rankgpt", "--model", f"{endpoint.url}/v1", "--option", "model=fake", "--option",
+                   'api_key_env=""', "--student", "bi-encoder"]  # fmt: skip
+        assert main(["distil", "--data", str(held), *teacher, *common]) == 2
+        assert said in capsys.readouterr().err
+        assert main(["distil", str(tmp_path / "same.jsonl"), *teacher, *common]) == 2
+        assert said in capsys.readouterr().err
+        assert endpoint.seen == []
+
+
+@pytest.mark.parametrize("answers", [[], ["--answers", "clean"]])
+def test_a_teacher_without_a_usable_answer_is_named(
+    answers: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with FakeEndpoint(troubles=Troubles(rate=1.0, kinds=("refuse",))) as endpoint:
+        command = ["distil", "--teacher", "rankgpt", "--model", f"{endpoint.url}/v1", "--option", "model=fake",
+                   "--option", 'api_key_env=""', "--student", "dear-stage-2", *answers, "--smoke",
+                   "-o", str(tmp_path / "model")]  # fmt: skip
+        for _ in range(2):  # the second time the file is there already
+            assert main(command) == 2
+            said = capsys.readouterr().err
+            assert "gave no usable answer for any of 24 queries (" in said
+            assert "--restart" in said
+            assert "--from" not in said
+
+
+def test_answers_of_a_teacher_that_writes_none_are_not_waited_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["distil", "--teacher", "late-interaction", "--student", "dear-stage-2", "--answers", "clean", "--smoke"]
+    assert main([*command, "-o", str(tmp_path / "model")]) == 2
+    assert "any of 24 queries (24 answers without a usable answer)" in (said := capsys.readouterr().err)
+    assert "leave --answers out" in said
 
 
 @pytest.mark.slow

@@ -156,6 +156,17 @@ def test_fewer_words_leave_the_states_as_they_were(which: str, models: dict[str,
     assert size < (folder / "model.safetensors").stat().st_size
 
 
+def test_the_most_frequent_words_stay(tmp_path: Path) -> None:
+    texts = ["coffee coffee water", "coffee water filter", "grinder"]
+    alone, few = (
+        keep_words(SHIPPED / DEFAULT, tmp_path / name, texts, most)[1] for name, most in (("all", None), ("few", 4))
+    )
+    held = json.loads((tmp_path / "few" / "tokenizer.json").read_text())["model"]["vocab"]
+    assert few < alone and {"coffee", "water"} < set(held) and not {"filter", "grinder"} <= set(held)
+    with pytest.raises(ConfigError, match="most=0"):
+        keep_words(SHIPPED / DEFAULT, tmp_path / "x", texts, 0)
+
+
 def test_a_vocabulary_that_is_not_wordpiece_is_refused(models: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="WordPiece"):
         keep_words(models["causal"], tmp_path / "x", ["a"])

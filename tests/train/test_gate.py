@@ -81,8 +81,16 @@ def test_a_fall_on_one_set_is_refused_although_the_whole_gains(sets: list[HeldOu
     assert gate(Unchanged(), model, sets, margin=1.0).accepted
 
 
+def test_a_set_of_one_query_can_fall_too(sets: list[HeldOut]) -> None:
+    one = held_out("one", generated(1, 8, seed=2, name="small-"))
+    verdict = gate(Unchanged(), Both(Knowing("large"), Knowing("small", -1.0)), [sets[0], one])
+    assert [name for name, _ in verdict.rows] == ["large", "all queries"]
+    assert not verdict.accepted
+    assert verdict.reasons[0].startswith("one falls by")
+
+
 def test_the_gate_needs_sets_with_names_of_their_own(sets: list[HeldOut]) -> None:
-    for wrong in ([], [sets[0], sets[0]]):
+    for wrong in ([], [sets[0], sets[0]], [held_out("one", generated(1, 8, seed=2))]):
         with pytest.raises(ConfigError):
             gate(Unchanged(), Unchanged(), wrong)
     with pytest.raises(ConfigError):

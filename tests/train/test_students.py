@@ -25,8 +25,10 @@ from shortlist.losses import (
 from shortlist.train import Group, Grouping, Objective, Settings
 from shortlist.train.generated import first_stage
 from shortlist.train.loop import Trained
+from shortlist.train.recipe import changed
 from shortlist.train.students import (
     MVP,
+    SFT,
     BiEncoder,
     CrossEncoder,
     E2Rank,
@@ -97,6 +99,12 @@ def run(student: Student, folder: Path, rankings: list[Ranking], **options: Any)
         opened |= {"precision": "fp32"}
     opened |= {"first_stage": 0.0, "cache": "off"} if method == "late-interaction" else {}
     return load(method, **opened)(rankings)
+
+
+@pytest.mark.parametrize("student", [YesNo("base", context=77), First("base", context=77), SFT("base", context=77)])
+def test_passages_are_cut_at_inference_where_they_were_cut_in_training(student: Student) -> None:
+    assert student.runs_with("folder")["options"]["context"] == 77
+    assert "context" not in changed(student, context=None).runs_with("folder")["options"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -17,6 +17,7 @@ from shortlist.core.errors import ConfigError, MissingExtra
 from shortlist.losses import KL, BinaryCrossEntropy
 from shortlist.train import Grouping, Objective, Settings
 from shortlist.train.loop import last_checkpoint
+from shortlist.train.loop import start as begin
 from shortlist.train.students import BiEncoder, CrossEncoder
 from shortlist.train.trainer import train
 
@@ -160,8 +161,9 @@ def test_what_this_machine_lacks_is_said_before_training(tmp_path: Path) -> None
     if not torch.cuda.is_available():
         with pytest.raises(ConfigError, match="needs a GPU"):
             Settings(precision="fp16").arguments(tmp_path, 1)
-        with pytest.raises(ConfigError, match="device=cpu"):
-            Settings(precision="bf16").arguments(tmp_path, 1)
+    if not torch.accelerator.is_available():  # a published recipe runs where there is only a CPU, in its precision
+        made = Settings(precision="bf16").arguments(tmp_path, 1)
+        assert made.use_cpu and made.bf16
     with pytest.raises(ConfigError, match="no_such"):
         Settings(schedule="no_such", device="cpu").arguments(tmp_path, 1)
     if find_spec("bitsandbytes") is None:
@@ -207,3 +209,16 @@ def test_low_rank_deltas_and_extra_parameters_continue_from_a_checkpoint(
         shutil.rmtree(tmp_path / "checkpoint-6")
     assert "log_scale" in found[0]
     assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
+
+
+def test_a_checkpoint_of_other_processes_is_not_continued(tmp_path: Path) -> None:
+    pytest.importorskip("accelerate")
+    last = tmp_path / "checkpoint-3"
+    last.mkdir()
+    for name in ("trainer_state.json", "rng_state_0.pth", "rng_state_1.pth"):
+        (last / name).write_text("{}")
+    with pytest.raises(ConfigError, match="is of 2 processes, and here are 1"):
+        begin(tmp_path, Settings(device="cpu"), resume=True)
+    (last / "rng_state_1.pth").unlink()
+    (last / "rng_state_0.pth").rename(last / "rng_state.pth")
+    assert begin(tmp_path, Settings(device="cpu"), resume=True).done == 3

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core.params import describe
-from ..core.registry import RERANKERS, hints_of
+from ..core.plain_types import hints_of
+from ..core.registry import RERANKERS
 from .costs import cost_rows
 from .registered import as_registered
 from .table import parts_of

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..train.run import Result
 
 EXIT_REJECTED = 4
+_FEW = 30  # held-out queries
 
 
 def add_training(parser: argparse.ArgumentParser) -> None:
@@ -61,12 +62,24 @@ def carry_out(args: argparse.Namespace, recipe: Recipe) -> int:
     """Train, and say what came of it; 4 when the gate did not accept the model (and it was no smoke run)."""
     from ..train.run import run_recipe
 
+    _warn_of_first_stages(recipe)
     with progress_bar("training", recipe.settings.steps, quiet=args.quiet) as progress:
         result = run_recipe(recipe, Path(args.output), resume=args.resume, smoke=args.smoke, progress=progress)
     if not args.quiet and result.trained.main_process:
-        print("\n".join(_said(result)), file=sys.stderr)
+        print("\n".join(_said(result, smoke=args.smoke)), file=sys.stderr)
     rejected = result.verdict is not None and not result.verdict.accepted
     return EXIT_REJECTED if rejected and not args.smoke else 0
+
+
+def _warn_of_first_stages(recipe: Recipe) -> None:
+    """A student of the first stage's scores learns BM25, which is hardly meant."""
+    from ..train.provenance import FIRST_STAGE, scored_by
+
+    files = [row.path for row in recipe.data if recipe.grouping.targets == "scores" and not row.teacher]
+    for path in files:
+        if scored_by(path) == FIRST_STAGE:
+            print(f"{path}: its scores are those of {FIRST_STAGE}, and this recipe learns them: distil, or mine --with "
+                  "METHOD, asks a teacher", file=sys.stderr)  # fmt: skip
 
 
 def changes(given: Sequence[str]) -> dict[str, Any]:
@@ -87,7 +100,7 @@ def changes(given: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _said(result: Result) -> list[str]:
+def _said(result: Result, *, smoke: bool) -> list[str]:
     trained, opened = result.trained, dict(result.opens_with)
     say = [f"{trained.updates} updates on {trained.samples} samples into {result.folder}"]
     if trained.resumed:
@@ -100,8 +113,13 @@ def _said(result: Result) -> list[str]:
     if result.verdict is not None:
         _, row = result.verdict.rows[-1]
         verdict = "accepted" if result.verdict.accepted else "not accepted: " + "; ".join(result.verdict.reasons)
-        say.append(f"{result.verdict.measure} {row.baseline_mean:.4f} -> {row.mean:.4f} "
+        against = result.verdict.baseline.partition(",")[0]
+        say.append(f"{result.verdict.measure} against {against}: {row.baseline_mean:.4f} -> {row.mean:.4f} "
                    f"({row.low:+.4f}..{row.high:+.4f}), {verdict}")  # fmt: skip
+        if smoke:
+            say.append("a smoke run shows that everything runs; a tiny random model learns nothing worth a figure")
+        elif (queries := row.wins + row.ties + row.losses) < _FEW:
+            say.append(f"{queries} held-out queries decide little")
     if result.report is not None:
         note = f" ({result.report.note})" if result.report.note else ""
         say.append(f"curves, verdict and facts: {result.report.page}{note}")
@@ -117,4 +135,10 @@ def _toml(value: Any) -> str:
     """As ``parse_params`` reads it; text stays text."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{k} = {json.dumps(v)}" for k, v in value.items()) + "}"
-    return value if isinstance(value, str) else json.dumps(value)
+    if not isinstance(value, str):
+        return json.dumps(value)
+    try:
+        tomllib.loads(f"value = {value}")  # true, 1, [x]: text that would be read as something else
+    except tomllib.TOMLDecodeError:
+        return value
+    return json.dumps(value)

@@ -10,22 +10,25 @@ with --asks it is asked several times, and queries on which it contradicts itsel
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, InputError
 from ._job import DEPTH, add_inputs, params_of, source_of
 from ._progress import progress_bar
 from ._training import add_training, carry_out, recipe_of
 
 if TYPE_CHECKING:
-    from ..core.types import Ranking
+    from ..core.types import Query, Ranking
     from ..jobs.source import Source
     from ..pipeline import Stage
     from ..train.answers import Answers
+    from ..train.recipe import Recipe
 
 STUDENTS = "distil-"
 
@@ -66,12 +69,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from ..train.recipe import Data, available_recipes
+    from ..train.run import check_begun
 
     named = f"{STUDENTS}{args.student}"
     recipe = recipe_of(args, named if named in available_recipes() else args.student)
     taught = Path(args.output) / "training" / "taught.jsonl"
-    taught.parent.mkdir(parents=True, exist_ok=True)
-    _teach(args, taught)
+    check_begun(taught.parent, resume=args.resume)
+    with _made(taught.parent):
+        _teach(args, taught, recipe)
+    _check_usable(taught)
     return carry_out(args, replace(recipe, data=(Data(str(taught), args.licence, ", ".join(args.teacher)),)))
 
 
@@ -108,10 +114,24 @@ def answers_of(args: argparse.Namespace) -> Answers | None:
     return Answers(args.answers == "all", args.least_ndcg)
 
 
-def _teach(args: argparse.Namespace, taught: Path) -> None:
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """The folder is there inside; afterwards what was made for nothing is gone again."""
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        for place in missing:
+            with suppress(OSError):  # something was written into it
+                place.rmdir()
+
+
+def _teach(args: argparse.Namespace, taught: Path, recipe: Recipe) -> None:
     from ..formats.lines import Bad
     from ..jobs.source import Source
     from ..train.generated import first_stage, generated
+    from ..train.leaks import not_all
     from ..train.teachers import teach
 
     teacher, answers, bad = teacher_of(args), answers_of(args), Bad(skip=args.skip_bad)
@@ -122,6 +142,7 @@ def _teach(args: argparse.Namespace, taught: Path) -> None:
     if taught.exists() and not args.restart:
         _same_job(taught, teacher, args, source)
         return
+    source = replace(source, rankings=not_all(source.rankings, _measured_on(recipe)))  # a teacher may cost money
     with progress_bar("teaching", source.total, quiet=args.quiet) as progress:
         report = teach(
             _judged(args, source), teacher, taught, inputs=source.inputs, depth=args.depth, restart=args.restart,
@@ -131,6 +152,33 @@ def _teach(args: argparse.Namespace, taught: Path) -> None:
         dropped = report.statuses.get("unscored", 0)
         without = f", {dropped} of them without a result" if dropped else ""
         print(f"{report.queries} queries taught into {taught} in {report.seconds:.1f} s{without}", file=sys.stderr)
+
+
+def _check_usable(taught: Path) -> None:
+    """Raises InputError when the teacher's file holds nothing to learn from."""
+    record = json.loads(taught.with_name(f"{taught.name}.manifest.json").read_text(encoding="utf-8"))
+    said, answers = record["report"], record.get("answers", {})
+    unscored = said["statuses"].get("unscored", 0)
+    if said["queries"] and (unscored == said["queries"] or (answers and not answers.get("kept"))):
+        others = "; ".join(f"{count} answers {why}" for why, count in answers.items() if isinstance(count, int))
+        first = next((f"query {query}: {why}" for query, why in said["reasons"].items()), others)
+        hints = {
+            "repaired": "--answers all keeps what had to be repaired",
+            "without a usable answer": "a teacher that writes no text gives scores: leave --answers out",
+        }
+        hint = "".join(f"; {advice}" for why, advice in hints.items() if answers.get(why))
+        raise InputError(
+            f"the teacher gave no usable answer for any of {said['queries']} queries ({first or 'it writes no text'}); "
+            f"mend that and give --restart, which asks it again{hint}"
+        )
+
+
+def _measured_on(recipe: Recipe) -> dict[str, list[Query]]:
+    """Name of each held-out and dev set -> its queries."""
+    from ..data.dataset import load_dataset
+
+    sets = [load_dataset(folder) for folder in (*recipe.gate.sets, *recipe.dev.sets)]
+    return {dataset.name: list(dataset.judged().values()) for dataset in sets}
 
 
 def _judged(args: argparse.Namespace, source: Source) -> Iterable[Ranking]:
@@ -148,8 +196,6 @@ def _judged(args: argparse.Namespace, source: Source) -> Iterable[Ranking]:
 
 def _same_job(taught: Path, teacher: Stage, args: argparse.Namespace, source: Any) -> None:
     """Raises ConfigError when the file there is from another teacher, depth or input."""
-    import json
-
     from ..core.params import digest
     from ..jobs import file_digest
 

@@ -24,5 +24,8 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise ConfigError(f"--weights {args.weights!r}: expected numbers between commas, such as 0.7,0.3") from error
     merge([Path(folder) for folder in args.folders], Path(args.output), weights)
+    if weights is not None and abs(sum(weights) - 1) > 1e-6:
+        scaled = ", ".join(f"{weight / sum(weights):.4g}" for weight in weights)
+        print(f"--weights {args.weights} add up to {sum(weights):.4g}; scaled to {scaled}", file=sys.stderr)
     print(f"average of {len(args.folders)} models in {args.output}", file=sys.stderr)
     return 0

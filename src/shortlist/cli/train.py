@@ -21,7 +21,8 @@ class _List(argparse.Action):
         from ..train.recipe import available_recipes, read_recipe
 
         for name in available_recipes():
-            print(f"{name:24s} {read_recipe(name).summary}")
+            recipe = read_recipe(name)
+            print(f"{name:24s} {recipe.student.base!s:36s} {recipe.summary}")
         parser.exit()
 
 
@@ -38,6 +39,11 @@ def run(args: argparse.Namespace) -> int:
     from ..train.recipe import Data
 
     recipe = recipe_of(args, args.config)
+    if args.licence and not args.samples:
+        raise ConfigError(
+            "--licence is of the training FILEs of the command line, and none is given; name them, or write the "
+            "licence beside the path in the recipe's [[data]]"
+        )
     if args.licence and len(args.licence) != len(args.samples):
         raise ConfigError(f"{len(args.licence)} licences for {len(args.samples)} training files; give one each")
     if args.samples:

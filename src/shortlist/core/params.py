@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ConfigError, listed, nearest
+from .plain_types import mistyped, said
 
 NONE, FUNCTION, MAPPING = "none", "function", "mapping"
 
@@ -113,6 +114,8 @@ def build(table: Any) -> Any:
         raise ConfigError(
             f"{cls.__name__} takes no {unknown[0]!r}; {nearest(unknown[0], known)}it takes: {listed(known)}"
         )
+    for name, value, types in mistyped(cls, values):
+        raise ConfigError(f"{cls.__name__}: {said(name, value, types)}")
     try:
         return cls(**values)
     except TypeError as error:

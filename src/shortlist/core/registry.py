@@ -11,17 +11,16 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import inspect
-import numbers
 import pkgutil
 import re
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from .errors import ConfigError, UnknownName, listed, nearest
+from .plain_types import hints_of, mistyped, said
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +81,9 @@ class Registry:
         for wrong, value, choices in _not_a_choice(build, params):
             known = ", ".join(map(repr, choices))
             raise ConfigError(f"{self.kind} {name!r}: {wrong}={value!r}; expected one of {known}")
-        for wrong, value, hint in _mistyped(build, params):
-            wanted = " or ".join(t.__name__ for t in hint if t is not type(None))
-            quoted = f"""; as text it is written {wrong}='"{str(value).lower()}"'""" if str in hint else ""
-            raise ConfigError(
-                f"{self.kind} {name!r}: {wrong}={value!r} is a {type(value).__name__}, expected {wanted}{quoted}"
-            )
+        for wrong, value, types in mistyped(build, params):
+            quoted = f"""; as text it is written {wrong}='"{str(value).lower()}"'""" if str in types else ""
+            raise ConfigError(f"{self.kind} {name!r}: {said(wrong, value, types)}{quoted}")
         return build(**params)
 
     def info(self, name: str) -> Info:
@@ -112,14 +108,6 @@ class Registry:
         return {p.name.replace("_", "-"): p for p in importlib.metadata.entry_points(group=self.group)}
 
 
-def hints_of(build: Callable[..., Any]) -> dict[str, Any]:
-    """The types of a ``build``'s parameters; none where an annotation is one that only a type checker can read."""
-    try:
-        return typing.get_type_hints(build)
-    except NameError:
-        return {}
-
-
 def _not_a_choice(build: Callable[..., Any], params: dict[str, Any]) -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
     """(parameter, value, choices) where a parameter that is annotated as a choice (``Literal``) was given no such
     value."""
@@ -129,26 +117,6 @@ def _not_a_choice(build: Callable[..., Any], params: dict[str, Any]) -> Iterator
         if choices and value not in choices:
             yield name, value, choices
 
-
-def _mistyped(build: Callable[..., Any], params: dict[str, Any]) -> Iterator[tuple[str, Any, tuple[type, ...]]]:
-    """(parameter, value, types) where a parameter of plain types was given another one; others are not looked at."""
-    hints = hints_of(build)
-    for name, value in params.items():
-        hint = hints.get(name)
-        types = typing.get_args(hint) or (hint,)
-        if set(types) <= _PLAIN.keys() and not any(_PLAIN[t](value) for t in types):
-            yield name, value, types
-
-
-_PLAIN: dict[Any, Callable[[Any], bool]] = {
-    type(None): lambda value: value is None,
-    bool: lambda value: isinstance(value, bool),
-    int: lambda value: isinstance(value, numbers.Integral) and not isinstance(value, bool),
-    float: lambda value: isinstance(value, numbers.Real) and not isinstance(value, bool),
-    str: lambda value: isinstance(value, (str, Path)),
-    Path: lambda value: isinstance(value, (str, Path)),
-}
-"""Types that a parameter may be annotated with, and what may be given for them."""
 
 RERANKERS = Registry("reranker", "shortlist.rerank", "shortlist.rerankers")
 RETRIEVERS = Registry("retriever", "shortlist.retrieve", "shortlist.retrievers")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, ScoreError
 from ..core.extras import need
 from ..losses import ListLoss
 from ..measures import Graded, parse
@@ -77,9 +77,12 @@ def measured(architecture: Architecture, weights: Weights, lists: Lists, measure
 
 
 def ordered(scores: Any, grades: Any, measure: str) -> float:
-    """The mean of a measure over lists: scores and grades (lists, documents)."""
+    """The mean of a measure over lists: scores and grades (lists, documents). Ties count against a student that cannot
+    tell documents apart: the later one of a list, never its own, goes first. Raises ScoreError for NaN."""
+    if scores.isnan().any():
+        raise ScoreError(f"{int(scores.isnan().any(1).sum())} of {len(scores)} lists have NaN scores; lower the rate")
     wanted = parse(measure)
-    inside = grades.gather(1, scores.argsort(dim=1, descending=True)).long().tolist()
+    inside = grades.flip(1).gather(1, scores.flip(1).argsort(dim=1, descending=True, stable=True)).long().tolist()
     places = tuple(range(scores.shape[1]))
     per_list = [
         wanted.compute(Graded(len(row), places, tuple(row), tuple(sorted(row, reverse=True)))) for row in inside

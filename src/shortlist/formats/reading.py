@@ -48,11 +48,16 @@ def names(kind: Kind | None = None) -> list[str]:
     return [name for name in FORMATS.names() if kind is None or dialect(name).kind == kind]
 
 
+def fitting(source: Source, kind: Kind | None = None) -> list[str]:
+    """Names of the formats that a file may be in, none or several included."""
+    seen = sample(source)
+    return [name for name in names(kind) if dialect(name).sniff(seen)]
+
+
 def detect(path: Readable, *, kind: Kind | None = None) -> str:
     """The name of the format that a file is in. Raises InputError when none or several fit."""
     source = as_source(path)
-    seen = sample(source)
-    found = [name for name in names(kind) if dialect(name).sniff(seen)]
+    found = fitting(source, kind)
     if len(found) == 1:
         return found[0]
     if not source.head().strip():

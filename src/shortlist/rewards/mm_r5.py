@@ -58,7 +58,8 @@ def _one(named: list[int] | None, formed: list[int], relevant: list[int], n: int
 
 
 def _read(text: str) -> tuple[list[int] | None, list[int]]:
-    listed, formed = _LIST.search(text), _FORM.search(text)
+    formed = _FORM.search(text)
+    listed = formed or _LIST.search(text)  # a list that is tried out in the thought is not the answer
     named = None if listed is None else _numbers(listed[1])
     return named or None, (_numbers(formed[1]) if formed else [])
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import random
 from array import array
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -20,6 +20,7 @@ from ..formats.features import grade_of
 
 Targets = Literal["grades", "binary", "scores", "order"]
 Presentation = Literal["positives-first", "shuffled", "first-stage"]
+NO_TEXTS = "an empty query or no document with text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,8 @@ class Grouping:
         """Why a ranking cannot be trained on; empty when it can."""
         if ranking.status == "unscored":
             return "it is unscored"
+        if not _has_texts(ranking):
+            return NO_TEXTS
         if self.answered:
             known = frozenset(ranking.ids)
             return "" if any(_is_answer(call, known) for call in ranking.trace) else "no answer of a teacher is with it"
@@ -136,6 +139,9 @@ class Grouping:
         positives = sum(_grade(c) > 0 for c in ranking.candidates)
         if self.targets in ("grades", "binary") and not 0 < positives < len(ranking.candidates):
             return "it has no document graded above 0" if not positives else "all its documents are relevant"
+        scored = any(c.score is not None for c in ranking.candidates)
+        if self.targets == "order" and scored and any(map(_added, ranking.candidates)):
+            return "a relevant document was added behind its order, which would teach that it is the worst"
         if self.targets == "scores" and sum(c.score is not None for c in ranking.candidates) < 2:
             return "fewer than 2 of its documents have a teacher's score"
         return ""
@@ -145,14 +151,16 @@ class Grouping:
 class Groups:
     """Groups by number, epoch after epoch: the data set that a trainer reads from front to back.
 
-    length: how many there are; they begin anew, drawn otherwise, when the rankings are used up. left_out: reason ->
-    how many rankings. Raises InputError when no ranking can be trained on.
+    length: how many there are; they begin anew, drawn otherwise, when the rankings are used up. judged: rankings
+    without a relevant document are left out, whatever the targets. left_out: reason -> how many rankings. Raises
+    InputError when no ranking can be trained on.
     """
 
     rankings: Sequence[Ranking]
     grouping: Grouping
     seed: int = 0
     length: int = 0
+    judged: bool = False
     left_out: dict[str, int] = field(default_factory=dict, init=False)
     _kept: array[int] = field(default_factory=lambda: array("q"), init=False, repr=False)
     _order: tuple[int, list[int]] = field(default=(-1, []), init=False, repr=False)
@@ -160,13 +168,14 @@ class Groups:
     def __post_init__(self) -> None:
         for number, ranking in enumerate(self.rankings):
             why = self.grouping.lacks(ranking)
+            if self.judged and not why and not any(_grade(c) > 0 for c in ranking.candidates):
+                why = "it has no document graded above 0"
             if why:
                 self.left_out[why] = self.left_out.get(why, 0) + 1
             else:
                 self._kept.append(number)
         if not self._kept:
-            said = "; ".join(f"{count}: {why}" for why, count in self.left_out.items()) or "the file is empty"
-            raise InputError(f"none of {len(self.rankings)} samples can be trained on ({said})")
+            raise InputError(nothing_left(len(self.rankings), self.left_out, "trained on"))
         self.length = self.length or self.samples
 
     @property
@@ -189,6 +198,24 @@ class Groups:
         return self.grouping.group(ranking, epoch, self.seed)
 
 
+def nothing_left(samples: int, left_out: Mapping[str, int], done: str) -> str:
+    """Why none of so many samples can be ``done``, from the reasons, and what to do where that is known."""
+    said = "; ".join(f"{count}: {why}" for why, count in left_out.items()) or "the file is empty"
+    if NO_TEXTS not in left_out:
+        return f"none of {samples} samples can be {done} ({said})"
+    others = "; ".join(f"{count}: {why}" for why, count in left_out.items() if why != NO_TEXTS)
+    return (
+        f"no texts ({left_out[NO_TEXTS]} of {samples} samples have {NO_TEXTS}{'; ' if others else ''}{others}): a run "
+        "holds only ids; `shortlist convert RUN OUT.jsonl --corpus FILE --queries FILE` puts the texts to them"
+    )
+
+
+def _has_texts(ranking: Ranking) -> bool:
+    """Whether there is something to read in the query and in a document; an image counts."""
+    query, documents = ranking.query, (candidate.document for candidate in ranking.candidates)
+    return bool(query.text.strip() or query.images) and any(d.full_text.strip() or d.images for d in documents)
+
+
 def _chance(seed: int, epoch: int, name: str) -> random.Random:
     return random.Random(hashlib.sha256(f"{seed}\n{epoch}\n{name}".encode("utf-8", "surrogatepass")).digest())
 
@@ -199,6 +226,11 @@ def _is_answer(call: Call, known: Container[str]) -> bool:
 
 def _grade(candidate: Candidate) -> float:
     return max(0.0, float(grade_of(candidate) or 0))
+
+
+def _added(candidate: Candidate) -> bool:
+    """A relevant document that neither a first stage nor a teacher has placed (``samples.with_positives``)."""
+    return candidate.score is candidate.first_score is candidate.first_rank is None and _grade(candidate) > 0
 
 
 def _targets(ranking: Ranking, kind: Targets) -> list[float]:

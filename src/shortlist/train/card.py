@@ -16,14 +16,14 @@ def card(manifest: Mapping[str, Any], *, gate: str = "") -> str:
     """
     recipe = manifest["recipe"]
     opened = manifest["opens_with"]
-    params = ", ".join(f"{k}={v!r}" for k, v in opened.items() if k not in ("method", "model"))
+    params = ", ".join(f"{k}={v}" for k, v in _call(opened).items())
     lines = [
         f"# {recipe['name']}", "",
         f"{recipe['summary'].rstrip('.')}. Trained with `shortlist train`; nobody has read this page but the program "
         "that wrote it.", "",
         "## Use", "",
         "```python", "from shortlist import load", "",
-        f"stage = load({opened['method']!r}, model=FOLDER{', ' + params if params else ''})", "```", "",
+        f"stage = load({opened['method']!r}, {params})", "```", "",
         "## Made of", "",
         f"- base model: `{named(manifest['base']['name'])}` ({manifest['base']['digest']}), licence: "
         f"{recipe['base_licence'] or 'not stated'}",
@@ -31,7 +31,7 @@ def card(manifest: Mapping[str, Any], *, gate: str = "") -> str:
         "## How", "",
         f"- source: {recipe['source'] or 'no published recipe'}",
         f"- teacher there: {recipe['teacher'] or 'none named'}",
-        f"- {manifest['trained']['updates']} updates of {manifest['trained']['seen']} {_unit(manifest)}, seed "
+        f"- {manifest['trained']['updates']} updates of {manifest['trained']['seen']} {unit(manifest)}, seed "
         f"{manifest['settings']['seed']}",
         *_looks(manifest),
         *(
@@ -63,7 +63,18 @@ def _looks(manifest: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _unit(manifest: Mapping[str, Any]) -> str:
+def _call(opened: Mapping[str, Any]) -> dict[str, str]:
+    """The arguments of ``load`` as they are written; FOLDER is this model's, wherever it lies then."""
+    given = {name: repr(value) for name, value in opened.items() if name != "method"}
+    options = opened.get("options") or {}
+    if "adapter" not in options:  # the folder is the model; otherwise what is put on its base
+        return {**given, "model": "FOLDER"}
+    rest = "".join(f", {name!r}: {value!r}" for name, value in options.items() if name != "adapter")
+    return {**given, "model": repr(named(str(opened["model"]))), "options": f"{{'adapter': FOLDER{rest}}}"}
+
+
+def unit(manifest: Mapping[str, Any]) -> str:
+    """What an update is of."""
     return "lists" if manifest.get("reinforce") is None else "rewarded answers"
 
 

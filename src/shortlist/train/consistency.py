@@ -57,6 +57,12 @@ class SelfConsistent(Stage):
             raise ConfigError(
                 "a teacher that is neither shuffled nor resampled says the same again; ask for one of them"
             )
+        readout = getattr(getattr(self.teacher, "scorer", None), "readout", None)
+        if not self.resample and readout is not None and readout.max_group == 1:
+            raise ConfigError(
+                "a teacher that is asked about single documents says the same again, however they are shuffled; ask "
+                "for resample=True (--resample)"
+            )
 
     def apply(self, rankings: Sequence[Ranking], k: int | None = None) -> list[Ranking]:
         runs = []

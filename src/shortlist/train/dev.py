@@ -51,6 +51,8 @@ class Dev:
     patience: int | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.sets, str):
+            raise ConfigError(f"dev.sets={self.sets!r}: expected a list of folders, such as [{self.sets!r}]")
         for name in ("every", "depth", "patience"):
             value = getattr(self, name)
             if value is not None and value < 1:

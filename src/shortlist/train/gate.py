@@ -16,7 +16,7 @@ from typing import Any
 from ..core.errors import ConfigError
 from ..core.types import Candidate, Ranking, Usage
 from ..data.dataset import load_dataset
-from ..evaluate import Difference, compare
+from ..evaluate import Difference, compare, evaluate
 from ..formats.features import grade_of
 from ..formats.graded import Grades, grades
 from ..pipeline import Stage
@@ -75,8 +75,9 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """accepted, and why not when it is not. rows: one per set, then ``all queries`` together. costs: of ``baseline``
-    and ``new`` over all sets; set_costs: of each set."""
+    """accepted, and why not when it is not. rows: one per set of two or more queries, then ``all
+    queries`` together. costs: of ``baseline``
+    and ``new`` over all sets; set_costs: of each set. baseline: what it was compared with, in words; may be empty."""
 
     accepted: bool
     reasons: tuple[str, ...]
@@ -86,12 +87,13 @@ class Verdict:
     rows: tuple[tuple[str, Difference], ...]
     costs: Mapping[str, Cost]
     set_costs: Mapping[str, Mapping[str, Cost]] = field(default_factory=dict)
+    baseline: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         keep = ("baseline_mean", "mean", "difference", "low", "high", "p", "wins", "ties", "losses")
         rows = [{"set": name, **{k: getattr(row, k) for k in keep}} for name, row in self.rows]
-        said = {k: getattr(self, k) for k in ("accepted", "reasons", "measure", "margin", "confidence")}
+        said = {k: getattr(self, k) for k in ("accepted", "reasons", "measure", "margin", "confidence", "baseline")}
         for row in rows:
             row["costs"] = _plain(self.costs if row["set"] == POOLED else self.set_costs.get(row["set"], {}))
         return {**said, "rows": rows, "costs": _plain(self.costs)}
@@ -102,7 +104,8 @@ class Verdict:
         lines = [
             f"# Evaluation gate: {verdict}", "",
             f"{self.measure}, paired by query; interval: bootstrap, {self.confidence:.0%}. Accepted when the interval "
-            f"of {POOLED} is above 0 and no set falls by more than {self.margin:g}.", "",
+            f"of {POOLED} is above 0 and no set falls by more than {self.margin:g}."
+            + (f" Before: {self.baseline}." if self.baseline else ""), "",
             "| set | queries | before | after | difference | interval | win / tie / loss |",
             "|---|---:|---:|---:|---:|---:|---:|",
         ]  # fmt: skip
@@ -140,11 +143,9 @@ def gate(
 ) -> Verdict:
     """Rank every set with both stages and compare. margin: how far a set's mean may fall, in the measure's unit.
 
-    Raises ConfigError without sets or for two of one name.
+    Raises ConfigError as ``check_sets``, or for a margin below 0.
     """
-    names = [held.name for held in sets]
-    if not sets or len(set(names)) != len(names) or POOLED in names:
-        raise ConfigError(f"the gate needs held-out sets with different names, other than {POOLED!r}; given: {names}")
+    check_sets(sets)
     if margin < 0:
         raise ConfigError(f"margin={margin}: expected 0 or more")
     options: dict[str, Any] = {"confidence": confidence, "seed": seed}
@@ -158,19 +159,31 @@ def gate(
             results[label][held.name], set_costs[held.name][label] = ranked, cost
             costs[label] = costs[label] + cost if number else cost
     rows: list[tuple[str, Difference]] = []
+    gains: dict[str, float] = {}
     for held in sets:
+        runs = {label: results[label][held.name] for label in (OLD, NEW)}
         if len(held.grades) > 1:
-            runs = {label: results[label][held.name] for label in (OLD, NEW)}
             rows.append((held.name, compare(runs, held.grades, measure, **options).rows[0]))
+            gains[held.name] = rows[-1][1].difference
+        elif held.grades:  # one query has no interval, but it can fall
+            before, after = (next(iter(evaluate(runs[label], held.grades, measure).means.values())) for label in runs)
+            gains[held.name] = after - before
     pooled = {label: [r for held in sets for r in _named(held.name, results[label][held.name])] for label in (OLD, NEW)}
     judged = {f"{held.name}/{query}": docs for held in sets for query, docs in held.grades.items()}
     whole = compare(pooled, judged, measure, **options).rows[0]
-    reasons = [
-        f"{name} falls by {-row.difference:.4f}, more than {margin:g}" for name, row in rows if row.difference < -margin
-    ]
+    reasons = [f"{name} falls by {-gain:.4f}, more than {margin:g}" for name, gain in gains.items() if gain < -margin]
     if whole.low <= 0:
         reasons.insert(0, f"the interval of {POOLED}, {whole.low:+.4f}..{whole.high:+.4f}, is not above 0")
     return Verdict(not reasons, tuple(reasons), measure, margin, confidence, (*rows, (POOLED, whole)), costs, set_costs)
+
+
+def check_sets(sets: Sequence[HeldOut]) -> None:
+    """Raises ConfigError without sets, for two of one name, and for fewer than two judged queries in all."""
+    names = [held.name for held in sets]
+    if not sets or len(set(names)) != len(names) or POOLED in names:
+        raise ConfigError(f"the gate needs held-out sets with different names, other than {POOLED!r}; given: {names}")
+    if sum(len(held.grades) for held in sets) < 2:
+        raise ConfigError(f"the gate needs 2 judged queries or more; {', '.join(names)} have fewer")
 
 
 def held_out_folder(folder: str | Path, *, depth: int = 100, split: str | None = None) -> HeldOut:

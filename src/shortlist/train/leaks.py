@@ -11,7 +11,9 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import tee
 
+from ..core.errors import InputError
 from ..core.types import Query, Ranking
 
 _WORD = re.compile(r"\w+")
@@ -30,6 +32,11 @@ class LeakReport:
     @property
     def count(self) -> int:
         return self.found.total()
+
+    def add(self, other: LeakReport) -> None:
+        """Take in what was found elsewhere."""
+        self.found += other.found
+        self.examples = (self.examples + other.examples)[:10]
 
     def lines(self) -> list[str]:
         """For people, one set per line."""
@@ -51,6 +58,24 @@ def without_leaks(
         report.found[name] += 1
         if len(report.examples) < 10:
             report.examples.append((ranking.query.id, name, query_id))
+
+
+def not_all(rankings: Iterable[Ranking], against: Mapping[str, Iterable[Query]]) -> Iterator[Ranking]:
+    """The same rankings, read on until one is not an evaluation question. Raises InputError when all are."""
+    kept, ahead = tee(rankings)
+    report = LeakReport()
+    if next(without_leaks(ahead, against, report), None) is None and report.count:
+        raise InputError(all_asked(report))
+    return kept
+
+
+def all_asked(report: LeakReport) -> str:
+    """What is said when nothing is left to train on."""
+    of = ", ".join(f"{name} ({n})" if len(report.found) > 1 else name for name, n in sorted(report.found.items()))
+    return (
+        f"all {report.count} training queries are queries of {of}, which is kept apart to measure on; give other "
+        "training data, or another set to measure on"
+    )
 
 
 def same(text: str) -> str:

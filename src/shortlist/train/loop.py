@@ -61,14 +61,18 @@ class Start:
 
 
 def start(folder: Path, settings: Settings, *, resume: bool) -> Start:
-    """Raises ConfigError when checkpoints are in the way, or when there are more processes than devices."""
+    """Raises ConfigError when checkpoints are in the way or of another number of processes, or when there are more
+    processes than devices."""
     last = last_checkpoint(folder)
     if last is not None and not resume:
-        raise ConfigError(f"{folder} holds checkpoints of an earlier training; resume it, or give another folder")
+        raise ConfigError(f"{folder} holds checkpoints of an earlier training; --resume it, or give another folder")
     folder.mkdir(parents=True, exist_ok=True)
     world = int(settings.arguments(folder, 1).world_size)
     if world == 1 and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError("several processes were started, but there is no GPU for them; on CPUs use device='cpu'")
+    had = world if last is None else len([*last.glob("rng_state_*.pth")]) or 1  # each process keeps its own
+    if had != world:
+        raise ConfigError(f"{last} is of {had} processes, and here are {world}; resume with as many, or begin anew")
     return Start(folder, last, world)
 
 

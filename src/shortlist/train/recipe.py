@@ -50,6 +50,8 @@ class Gate:
     depth: int = 100
 
     def __post_init__(self) -> None:
+        if isinstance(self.sets, str):
+            raise ConfigError(f"gate.sets={self.sets!r}: expected a list of folders, such as [{self.sets!r}]")
         if self.margin < 0 or self.depth < 1:
             raise ConfigError(f"gate.margin={self.margin}, gate.depth={self.depth}: expected 0 or more, 1 or more")
         if len(parse_all(self.measure)) != 1:
@@ -143,7 +145,10 @@ def _recipe(table: dict[str, Any]) -> Recipe:
     for name, kind in _PARTS.items():
         if name in given:
             given[name] = {"type": _path(kind), **given[name]}
-    given["data"] = [{"type": _path(Data), **row} for row in given.get("data", ())]
+    rows = given.get("data", ())
+    if isinstance(rows, dict) or not all(isinstance(row, dict) for row in rows):
+        raise ConfigError(f"data={rows!r}: expected [[data]] tables, each with a path (or FILE on the command line)")
+    given["data"] = [{"type": _path(Data), **row} for row in rows]
     built = {name: build(_with_paths(value)) for name, value in given.items()}
     if not isinstance(built["student"], Student):
         raise ConfigError(f"[student] needs a type, one of {', '.join(_students())}")

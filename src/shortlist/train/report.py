@@ -16,7 +16,7 @@ from typing import Any
 
 from ..core.errors import MissingExtra
 from ..formats.atomic import atomic_text
-from .card import named, short
+from .card import named, short, unit
 from .curves import Panel, panels, read_record, thinned
 from .drawing import png, style, svg
 
@@ -127,7 +127,7 @@ def _gate(verdict: Mapping[str, Any]) -> Iterable[str]:
     heads = ["set", "queries", "before", "after", "difference", interval, "wins", "ties", "losses"]
     caption = (
         f"{verdict['measure']}, paired by query. Accepted when the interval of all queries is above 0 and no set falls "
-        f"by more than {verdict['margin']:g}."
+        f"by more than {verdict['margin']:g}." + (f" Before: {verdict['baseline']}." if verdict.get("baseline") else "")
     )
     yield _table(heads, rows, caption)
     costs = [
@@ -149,7 +149,8 @@ def _facts(manifest: Mapping[str, Any]) -> Iterable[str]:
         ["recipe", f"{recipe['name']} ({recipe.get('source') or 'no published recipe'})"],
         ["base model", f"{named(str(base['name']))} ({base['digest']})"],
         *(["data", _data(row)] for row in manifest["data"]),
-        ["updates", f"{trained['updates']} of {trained['seen']} lists, {trained['resumed']} of them by an earlier run"],
+        ["updates", f"{trained['updates']} of {trained['seen']} {unit(manifest)}, {trained['resumed']} of them by an "
+         "earlier run"],
         ["loss, mean of the run", f"{trained['loss']:.6g}"],
         *([["weights", f"of update {trained['kept']}"]] if trained.get("looks") else []),
         *(["left out", f"{count}: {why}"] for why, count in manifest["left_out"].items()),

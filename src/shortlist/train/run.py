@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from .. import load
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, InputError
 from ..core.params import describe, from_toml, to_toml
 from ..core.types import Ranking
+from ..evaluate import evaluate
 from ..formats.atomic import atomic_text
-from ..jobs import manifest
+from ..jobs import file_digest, manifest
 from ..pipeline import Stage
-from .card import card
+from .card import card, short
 from .dev import apart
-from .gate import HeldOut, Unchanged, Verdict, gate, held_out_folder
-from .leaks import LeakReport
+from .gate import HeldOut, Unchanged, Verdict, check_sets, gate, held_out_folder
+from .leaks import LeakReport, all_asked
 from .loop import Trained
-from .recipe import Recipe
+from .provenance import scored_by
+from .recipe import Gate, Recipe
 from .record import Progress
 from .reinforce import reinforce
 from .report import Report, write_report
@@ -64,10 +66,11 @@ def run_recipe(
 
     smoke: with a tiny random model and a few updates, on generated data unless the recipe names files.
 
-    Raises ConfigError when there is nothing to train on, or the output holds another training.
+    Raises ConfigError when no training file is named, the output holds another training, or none that could be resumed;
+    InputError when nothing can be trained on.
     """
     records = output / RECORDS
-    records.mkdir(parents=True, exist_ok=True)
+    check_begun(records, resume=resume)
     leaks = LeakReport()
     samples: Sequence[Ranking]
     sets, dev_sets = _sets(recipe, leaks, smoke=smoke)
@@ -77,9 +80,16 @@ def run_recipe(
         sets, dev_sets = sets or [held], dev_sets or [looked_at]
     if not smoke or recipe.data:
         samples = _samples(recipe, sets, dev_sets, leaks)
+    if sets:
+        check_sets(sets)
+    for measure in (recipe.gate.measure, recipe.dev.measure):  # what is wrong is said before the training, not after it
+        evaluate({"q": {"d": 1.0}}, {"q": {"d": 1}}, measure)
+    baseline = _baseline(recipe.gate)
     quiet()
     opened = recipe.student.runs_with(str(output))
+    records.mkdir(parents=True, exist_ok=True)  # not before: a start that failed leaves nothing
     _same_recipe(records / "recipe.toml", recipe, resume=resume)
+    _same_data(records / "data.json", recipe, resume=resume)
     teach: Any = (train, recipe.objective) if recipe.reinforce is None else (reinforce, recipe.reinforce)
     trained = teach[0](
         recipe.student, samples, teach[1], recipe.grouping, recipe.settings, records, resume=resume,
@@ -88,7 +98,7 @@ def run_recipe(
     if not trained.main_process:
         return Result(output, trained, None, leaks, opened)
     recipe.student.save(trained.module, output)
-    verdict = _measured(recipe, opened, sets)
+    verdict = _measured(recipe, baseline, opened, sets)
     _describe(recipe, output, trained, verdict, leaks)
     return Result(output, trained, verdict, leaks, opened, write_report(records))
 
@@ -117,7 +127,20 @@ def _samples(
     everything = Joined([stored(row.path) for row in recipe.data])
     named = [*((f"{held.name} (dev)", held) for held in dev_sets), *((held.name, held) for held in sets)]
     against = {name: [ranking.query for ranking in held.rankings] for name, held in named}
-    return without(everything, against, leaks) if against else everything
+    if not against:
+        return everything
+    found = LeakReport()
+    kept = without(everything, against, found)
+    if found.count and not kept:
+        raise InputError(all_asked(found))
+    leaks.add(found)
+    return kept
+
+
+def check_begun(records: Path, *, resume: bool) -> None:
+    """Raises ConfigError when a training is to be resumed where none was begun (nor a teacher asked for one)."""
+    if resume and not any((*records.glob("recipe.toml"), *records.glob("taught.jsonl*"))):
+        raise ConfigError(f"--resume: {records} holds no training; leave it out to begin one, or give its folder")
 
 
 def _same_recipe(path: Path, recipe: Recipe, *, resume: bool) -> None:
@@ -130,13 +153,29 @@ def _same_recipe(path: Path, recipe: Recipe, *, resume: bool) -> None:
         out.write(text)
 
 
-def _measured(recipe: Recipe, opened: dict[str, Any], sets: list[HeldOut]) -> Verdict | None:
+def _same_data(path: Path, recipe: Recipe, *, resume: bool) -> None:
+    """Writes what the training files hold; those of a training that is resumed must hold the same."""
+    found = {row.path: file_digest(row.path) for row in recipe.data}
+    before = json.loads(path.read_text(encoding="utf-8")) if resume and path.exists() else found
+    other = sorted(name for name in found if before.get(name) != found[name])
+    if other:
+        raise ConfigError(f"{other[0]} is not what it was when {path.parent.parent} was begun; choose a new folder")
+    with atomic_text(path) as out:
+        out.write(json.dumps(found, indent=2) + "\n")
+
+
+def _baseline(wanted: Gate) -> Stage:
+    return Unchanged() if wanted.baseline == "first-stage" else load(wanted.baseline, **wanted.params)
+
+
+def _measured(recipe: Recipe, baseline: Stage, opened: dict[str, Any], sets: list[HeldOut]) -> Verdict | None:
     if not sets:
         return None
     wanted = recipe.gate
-    baseline: Stage = Unchanged() if wanted.baseline == "first-stage" else load(wanted.baseline, **wanted.params)
     options = {name: value for name, value in opened.items() if name != "method"}
-    return gate(baseline, load(opened["method"], **options), sets, measure=wanted.measure, margin=wanted.margin)
+    verdict = gate(baseline, load(opened["method"], **options), sets, measure=wanted.measure, margin=wanted.margin)
+    compared = short({"type": wanted.baseline, **wanted.params}) if wanted.params else wanted.baseline
+    return replace(verdict, baseline=f"{compared}, of the first {wanted.depth} candidates of each query")
 
 
 def _describe(recipe: Recipe, output: Path, trained: Trained, verdict: Verdict | None, leaks: LeakReport) -> None:
@@ -171,7 +210,10 @@ def _facts(
         "recipe": {name: describe(getattr(recipe, name)) for name in named},
         **{name: describe(getattr(recipe, name)) for name in TABLES},
         "base": {"name": str(recipe.student.base), "digest": recipe.student.loaded.digest},
-        "data": [{**describe(row), "samples": len(stored(row.path))} for row in recipe.data],
+        "data": [
+            {**describe(row), "teacher": row.teacher or scored_by(row.path), "samples": len(stored(row.path))}
+            for row in recipe.data
+        ],
         "left_out": {**trained.left_out, **{f"query of {name}": n for name, n in leaks.found.items()}},
         "trained": counts,
         "opens_with": recipe.student.runs_with(str(output)),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -65,7 +66,10 @@ class Settings:
         """
         transformers = need("transformers>=4.48", extra="train")
         need("accelerate>=1.1", extra="train")
-        pinned = self.device != "cpu" and bool(need("torch>=2.4", extra="train").cuda.is_available())
+        torch = need("torch>=2.4", extra="train")
+        pinned = self.device != "cpu" and bool(torch.cuda.is_available())
+        alone = int(os.environ.get("WORLD_SIZE", "1")) == 1  # several processes on CPUs are asked for by device='cpu'
+        on_cpu = self.device == "cpu" or (alone and not torch.accelerator.is_available())
         if self.precision == "fp16" and not pinned:
             raise ConfigError("precision='fp16' needs a GPU; without one use fp32 (--set settings.precision=fp32)")
         package = _OF_OTHERS.get(self.optimiser)
@@ -84,7 +88,7 @@ class Settings:
             seed=self.seed, logging_steps=self.log_every, logging_first_step=True, logging_nan_inf_filter=False,
             save_strategy="steps" if self.save_every else "no", save_steps=self.save_every or updates,
             save_total_limit=self.keep, remove_unused_columns=False, disable_tqdm=True, report_to=[],
-            use_cpu=self.device == "cpu", dataloader_pin_memory=pinned, eval_strategy="no",
+            use_cpu=on_cpu, dataloader_pin_memory=pinned, eval_strategy="no",
             label_names=[], ddp_find_unused_parameters=True, **more,
         )  # fmt: skip
         made._n_gpu = min(1, made.n_gpu)  # several devices are torchrun's business: DataParallel would split lists

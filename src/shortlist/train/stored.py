@@ -11,10 +11,12 @@ from itertools import accumulate
 from pathlib import Path
 from typing import overload
 
+from ..core.errors import InputError
 from ..core.types import Query, Ranking
-from ..formats import detect, read
+from ..formats import read
 from ..formats.jsonl import from_line
 from ..formats.lines import Source
+from ..formats.reading import fitting
 from ..formats.records import is_array
 from .leaks import LeakReport, without_leaks
 
@@ -85,11 +87,28 @@ class Picked(_Rankings):
 
 
 def stored(path: str | Path) -> Sequence[Ranking]:
-    """The rankings of a file. Raises as ``formats.read``; a malformed line of our own dialect when it is reached."""
+    """The rankings of a file. Raises InputError when it is in no format of rankings, or in several; FormatError for a
+    malformed line, of our own dialect when it is reached."""
     source = Source(path)
-    if detect(source) == "shortlist" and not source.is_packed() and not is_array(source):
+    name = _format(source)
+    if name == "shortlist" and not source.is_packed() and not is_array(source):
         return Lines(Path(path))
-    return list(read(path))
+    return list(read(path, name))
+
+
+def _format(source: Source) -> str:
+    """The format of its rankings. Trainings have no option that names one, so the error does not ask for it."""
+    found = fitting(source, "rankings")
+    if len(found) == 1:
+        return found[0]
+    if not source.head().strip():
+        what = "the file is empty"
+    else:
+        what = f"could be {' or '.join(found)}" if found else "holds no rankings in a known format"
+    raise InputError(
+        f"{source.name}: {what}; a training file holds queries with their documents, as `shortlist mine` and `distil` "
+        "write it, and `shortlist convert FILE OUT.jsonl --from FORMAT` makes of others"
+    )
 
 
 def without(rankings: Sequence[Ranking], against: Mapping[str, Sequence[Query]], report: LeakReport) -> Picked:

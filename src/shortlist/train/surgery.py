@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,17 +56,21 @@ def keep_layers(folder: Path, output: Path, layers: Sequence[int]) -> None:
     write_tensors(output / "model.safetensors", tensors)
 
 
-def keep_words(folder: Path, output: Path, texts: Iterable[str]) -> tuple[int, int]:
+def keep_words(folder: Path, output: Path, texts: Iterable[str], most: int | None = None) -> tuple[int, int]:
     """A model whose vocabulary holds the tokens of the texts, single characters and special tokens only.
 
-    Every text whose tokens are all kept is tokenised as before and has the same states, bit by bit. Returns how many
-    tokens there were, and are. Raises ConfigError for a tokenizer that is not WordPiece.
+    most: of these tokens only so many, the most frequent ones. Every text whose tokens are all kept is tokenised as
+    before and has the same states, bit by bit; other words become smaller pieces. Returns how many tokens there were,
+    and are. Raises ConfigError for a tokenizer that is not WordPiece.
     """
+    if most is not None and most < 1:
+        raise ConfigError(f"most={most}: expected 1 or more tokens, or None for all of the texts")
     tokenizer = read_json(folder / "tokenizer.json")
     if tokenizer["model"].get("type") != "WordPiece":
         raise ConfigError(f"{folder}: only WordPiece vocabularies can be cut; this is {tokenizer['model'].get('type')}")
     vocabulary: dict[str, int] = tokenizer["model"]["vocab"]
-    used = _used(folder, texts) | {entry["id"] for entry in tokenizer["added_tokens"]}
+    found = _used(folder, texts)
+    used = {token for token, _ in found.most_common(most)} | {entry["id"] for entry in tokenizer["added_tokens"]}
     prefix = tokenizer["model"]["continuing_subword_prefix"]
     used |= {i for piece, i in vocabulary.items() if len(piece.removeprefix(prefix)) == 1}
     used.add(vocabulary[tokenizer["model"]["unk_token"]])
@@ -81,9 +86,10 @@ def keep_words(folder: Path, output: Path, texts: Iterable[str]) -> tuple[int, i
     return len(vocabulary), len(kept)
 
 
-def _used(folder: Path, texts: Iterable[str]) -> set[int]:
+def _used(folder: Path, texts: Iterable[str]) -> Counter[int]:
+    """How often each token stands in the texts."""
     tokens = TextTokens(folder / "tokenizer.json", cache_size=1)
-    used: set[int] = set()
+    used: Counter[int] = Counter()
     for text in texts:
         used.update(tokens.ids(text).tolist())
     return used

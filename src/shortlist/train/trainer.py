@@ -32,6 +32,7 @@ WEIGHTS = "trained.safetensors"
 
 def check(student: Student, objective: Objective, grouping: Grouping) -> None:
     """Raises ConfigError for parts that do not fit together."""
+    student.check_weights()
     lacking = objective.wanted - student.gives
     name = type(student).__name__
     if lacking:
@@ -65,7 +66,7 @@ def train(
     InputError when nothing can be trained on.
     """
     check(student, objective, grouping)
-    groups = Groups(rankings, grouping, settings.seed)
+    groups = Groups(rankings, grouping, settings.seed, judged=objective.labelled)
     transformers = need("transformers>=4.48", extra="train")
     quiet()
     begun = start(folder, settings, resume=resume)

@@ -28,7 +28,7 @@ from .tokens import TextTokens
 from .weights import Weights
 
 DEFAULT = "all-MiniLM-L6-v2"
-"""Name of the model inside this package."""
+"""Name of the model that is used when none is given."""
 SHIPPED = Path(__file__).parents[2] / "models"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _ONNX_PLACES = ("model.onnx", "onnx/model.onnx")
@@ -116,14 +116,19 @@ class ModelFolder:
         return total.hexdigest()
 
 
+def shipped() -> list[str]:
+    """Names of the models inside this package."""
+    return sorted(folder.name for folder in SHIPPED.iterdir() if (folder / "config.json").is_file())
+
+
 def find_model(path: str | Path) -> ModelFolder:
-    """The model called ``path``: the shipped name, a folder, an ``.onnx`` file, or ``owner/name`` on the hub.
+    """The model called ``path``: a shipped name, a folder, an ``.onnx`` file, or ``owner/name`` on the hub.
 
     A hub name is looked up in the local hub cache and then fetched, weights in safetensors or ONNX only.
     Raises ConfigError when there is nothing of that name.
     """
-    if str(path) == DEFAULT:
-        return ModelFolder(SHIPPED / DEFAULT)
+    if str(path) in shipped():
+        return ModelFolder(SHIPPED / path)
     place = Path(path).expanduser()
     if place.is_file() and place.suffix == ".onnx":
         near = [folder for folder in (place.parent, place.parent.parent) if (folder / "tokenizer.json").is_file()]
@@ -135,7 +140,8 @@ def find_model(path: str | Path) -> ModelFolder:
     if isinstance(path, str) and _HUB_NAME.fullmatch(path):
         return ModelFolder(_from_hub(path))
     raise ConfigError(
-        f"no model {str(path)!r}: expected {DEFAULT!r}, a model folder, an .onnx file or a hub name (owner/name)"
+        f"no model {str(path)!r}: expected {' or '.join(map(repr, shipped()))}, a model folder, an .onnx file or a hub "
+        "name (owner/name)"
     )
 
 

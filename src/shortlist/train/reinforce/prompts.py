@@ -16,7 +16,7 @@ from ...core.errors import ConfigError, InputError
 from ...core.exchange import Request
 from ...core.types import Ranking
 from ...rewards import Record, Rollout
-from ..batches import Grouping, Groups
+from ..batches import Grouping, Groups, nothing_left
 from ..stored import Picked
 from ..students._prompts import Prompted
 from .kinds import Kind
@@ -91,6 +91,5 @@ def rewardable(rankings: Sequence[Ranking], grouping: Grouping, kind: Kind, seed
         else:
             kept.append(number)
     if not kept:
-        said = "; ".join(f"{count}: {why}" for why, count in left_out.items()) or "the file is empty"
-        raise InputError(f"none of {len(rankings)} samples can be rewarded ({said})")
+        raise InputError(nothing_left(len(rankings), left_out, "rewarded"))
     return Groups(Picked(rankings, kept), grouping, seed), left_out

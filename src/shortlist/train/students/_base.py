@@ -53,6 +53,15 @@ class Student:
         quantise = None if self.lora is None else self.lora.quantise
         return open_base(self.base, self.task, dtype=self.dtype, labels=self.labels, quantise=quantise)
 
+    def check_weights(self) -> None:
+        """Raises ConfigError for all weights in 16 bits: a step below half of what they can tell apart is no step, and
+        at usual learning rates nearly all are."""
+        if self.lora is None and self.dtype != "float32":
+            raise ConfigError(
+                f"dtype={self.dtype!r} without lora: such weights do not take steps as small as training makes; use "
+                " dtype='float32' and settings.precision='bf16', which computes in bfloat16, or lora"
+            )
+
     @property
     def labels(self) -> int | None:
         """Outputs of a classification head."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ...backends.embedded.folder import DEFAULT, SHIPPED
+from ...backends.embedded.folder import SHIPPED, shipped
 from ...backends.embedded.weights import SCALE, Weights
 from ...backends.transformers.hashes import files_digest
 from ...backends.transformers.local import Loaded, Task, load_local
@@ -79,7 +79,7 @@ def open_base(
     Raises BackendError when files are missing or do not suit.
     """
     torch, transformers = need("torch>=2.4", extra="train"), need("transformers>=4.48", extra="train")
-    folder = SHIPPED / DEFAULT if str(base) == DEFAULT else Path(base).expanduser()
+    folder = SHIPPED / base if str(base) in shipped() else Path(base).expanduser()
     if folder.is_dir() and not (folder / "config.json").is_file():
         raise BackendError(f"{folder} is no model folder: config.json is missing")
     packed = _int8(folder)

@@ -61,6 +61,12 @@ class Prompted(Student):
         window = self.context or self.loaded.window or _UNLIMITED
         return Fitted(self.template, window, self.texts.offsets, measure=self._measure)
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of a method with which it asks what this student was asked."""
+        context = {} if self.context is None else {"context": self.context}
+        return context | ({"template_options": dict(self.template_options)} if self.template_options else {})
+
     def request(self, query: Query, candidates: Sequence[Candidate], labels: tuple[str, ...] = ()) -> Request:
         """The rendered prompt."""
         return self.fitted.render(query, candidates, labels=labels)

@@ -63,8 +63,7 @@ class First(Prompted):
         return given
 
     def opens_with(self, folder: str) -> dict[str, Any]:
-        options = {"template_options": dict(self.template_options)} if self.template_options else {}
-        return {"method": "first", "model": folder, "prompt": self.prompt, "options": options}
+        return {"method": "first", "model": folder, "prompt": self.prompt, "options": self.options}
 
     def _answer(self, request: Request, group: Group, prompt: int) -> list[int]:
         """The tokens behind the prompt (of that many tokens) in which the target order is written, and the end."""

@@ -97,9 +97,8 @@ class SFT(Prompted):
         return {"text": answer_loss(self.loaded.torch, logits, ids, lengths)}
 
     def opens_with(self, folder: str) -> dict[str, Any]:
-        options = {"template_options": dict(self.template_options)} if self.template_options else {}
         prompt = {"prompt": str(self.prompt)} if self.prompt else {}
-        return {"method": self.method, "model": folder, **self.params, **prompt, "options": options}
+        return {"method": self.method, "model": folder, **self.params, **prompt, "options": self.options}
 
     def smoke_changes(self, folder: Path) -> dict[str, Any]:
         """A prompt whose answers are short, since a random model does not know when to stop."""

@@ -49,6 +49,5 @@ class YesNo(Prompted):
         return {"scores": pairs[..., 1] - pairs[..., 0], "logits": pairs}
 
     def opens_with(self, folder: str) -> dict[str, Any]:
-        options = {"template_options": dict(self.template_options)} if self.template_options else {}
         words = {"yes": self.yes, "no": self.no} if self.method == "yes-no" else {}
-        return {"method": self.method, "model": folder, "prompt": self.prompt, **words, "options": options}
+        return {"method": self.method, "model": folder, "prompt": self.prompt, **words, "options": self.options}
