@@ -57,12 +57,17 @@ def main() -> None:
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "int8"))
     parser.add_argument("--rounded", action="store_true", help="as the cache on disk keeps states: int8 rows")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--about", help="a line for the results: what --model is")
     parser.add_argument("--name", default="late_interaction", help="name of the result files")
     options = parser.parse_args()
     rows = []
     for name in options.sets:
         rows.append(evaluate(DATA / name, options))
-        notes = {"measure": str(MEASURE), "machine": describe_machine()}
+        notes = {
+            "model": options.about or Path(options.model).name,
+            "measure": str(MEASURE),
+            "machine": describe_machine(),
+        }
         write_results(options.name, __doc__ or "", rows, notes)
 
 
