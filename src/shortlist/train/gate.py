@@ -75,9 +75,9 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """accepted, and why not when it is not. rows: one per set of two or more queries, then ``all
-    queries`` together. costs: of ``baseline``
-    and ``new`` over all sets; set_costs: of each set. baseline: what it was compared with, in words; may be empty."""
+    """accepted, and why not when it is not. rows: one per set of two or more queries, then ``all queries`` together.
+    costs: of ``baseline`` and ``new`` over all sets; set_costs: of each set. baseline: what it was compared with, in
+    words; may be empty."""
 
     accepted: bool
     reasons: tuple[str, ...]
