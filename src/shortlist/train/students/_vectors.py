@@ -3,10 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
 
+from ...backends.transformers.local import Task
 from ..batches import Group
 from ._base import Student, padded, slots
+
+
+@dataclass(frozen=True)
+class ReadApart(Student):
+    """query_prefix, document_prefix: put before the texts, here and at inference. max_length: tokens of one text."""
+
+    _: KW_ONLY
+    query_prefix: str = ""
+    document_prefix: str = ""
+    max_length: int = 256
+
+    task: ClassVar[Task] = "embedding"
+
+    def features(self, groups: Sequence[Group]) -> dict[str, Any]:
+        prefixes = {"query_prefix": self.query_prefix, "document_prefix": self.document_prefix}
+        return read_apart(self, groups, **prefixes, room=self.window(self.max_length))
+
+    def settings(self) -> dict[str, Any]:
+        dim, window = int(self.loaded.config.hidden_size), self.window(self.max_length)
+        return sentence_transformers_files(self.query_prefix, self.document_prefix, dim, window)
 
 
 def read_apart(

@@ -7,21 +7,19 @@ cosine instead of the dot product, since that is what the runtime computes.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
-from ...backends.transformers.local import Task
 from ...core.errors import ConfigError
-from ..batches import Group
 from ..gathered import everywhere
 from ..objective import Given
-from ._base import Student, laid_out
-from ._vectors import mean_pooled, query_and_document_states, read_apart, sentence_transformers_files
+from ._base import laid_out
+from ._vectors import ReadApart, mean_pooled, query_and_document_states
 
 
 @dataclass(frozen=True)
-class BiEncoder(Student):
+class BiEncoder(ReadApart):
     """scores are ``scale`` times the cosine; opened by ``bi-encoder``, which returns the cosine itself.
 
     learn_scale: the scale is a parameter like others (its logarithm is), as a teacher with a wide range of scores
@@ -31,11 +29,7 @@ class BiEncoder(Student):
     _: KW_ONLY
     scale: float = 1.0
     learn_scale: bool = False
-    query_prefix: str = ""
-    document_prefix: str = ""
-    max_length: int = 256
 
-    task: ClassVar[Task] = "embedding"
     gives: ClassVar[frozenset[Given]] = frozenset({"scores", "across"})
 
     def __post_init__(self) -> None:
@@ -44,10 +38,6 @@ class BiEncoder(Student):
 
     def extra(self) -> dict[str, float]:
         return {"log_scale": math.log(self.scale)} if self.learn_scale else {}
-
-    def features(self, groups: Sequence[Group]) -> dict[str, Any]:
-        prefixes = {"query_prefix": self.query_prefix, "document_prefix": self.document_prefix}
-        return read_apart(self, groups, **prefixes, room=self.window(self.max_length))
 
     def forward(self, module: Any, features: Mapping[str, Any], wanted: frozenset[Given]) -> dict[Given, Any]:
         torch = self.loaded.torch
@@ -63,10 +53,6 @@ class BiEncoder(Student):
         if "across" in wanted:
             given["across"] = scale * torch.einsum("qh,ldh->qld", asked, everywhere(laid) if module.gather else laid)
         return given
-
-    def settings(self) -> dict[str, Any]:
-        dim, window = int(self.loaded.config.hidden_size), self.window(self.max_length)
-        return sentence_transformers_files(self.query_prefix, self.document_prefix, dim, window)
 
     def opens_with(self, folder: str) -> dict[str, Any]:
         return {"method": "bi-encoder", "model": folder}

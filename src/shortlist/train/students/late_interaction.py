@@ -8,22 +8,20 @@ KL. Not as in ColBERT: the mean over query tokens instead of the sum, no project
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Literal
 
-from ...backends.transformers.local import Task
 from ...core.errors import ConfigError
 from ...losses.normalise import MinMax
-from ..batches import Group
 from ..gathered import everywhere
 from ..objective import Given
-from ._base import Student, laid_out
-from ._vectors import mean_pooled, query_and_document_states, read_apart, sentence_transformers_files
+from ._base import laid_out
+from ._vectors import ReadApart, mean_pooled, query_and_document_states
 
 
 @dataclass(frozen=True)
-class LateInteraction(Student):
+class LateInteraction(ReadApart):
     """Opened by ``late-interaction``, whose score is the ``sum`` here when its ``first_stage`` is 0.
 
     score: ``maxsim`` alone, or ``sum``: MaxSim and cosine of the means, each min-max scaled over the list, as at
@@ -33,20 +31,12 @@ class LateInteraction(Student):
     _: KW_ONLY
     score: Literal["maxsim", "sum"] = "maxsim"
     scale: float = 1.0
-    query_prefix: str = ""
-    document_prefix: str = ""
-    max_length: int = 256
 
-    task: ClassVar[Task] = "embedding"
     gives: ClassVar[frozenset[Given]] = frozenset({"scores", "across"})
 
     def __post_init__(self) -> None:
         if self.scale <= 0 or self.score not in ("maxsim", "sum"):
             raise ConfigError(f"scale={self.scale}, score={self.score!r}: expected above 0, maxsim or sum")
-
-    def features(self, groups: Sequence[Group]) -> dict[str, Any]:
-        prefixes = {"query_prefix": self.query_prefix, "document_prefix": self.document_prefix}
-        return read_apart(self, groups, **prefixes, room=self.window(self.max_length))
 
     def forward(self, module: Any, features: Mapping[str, Any], wanted: frozenset[Given]) -> dict[Given, Any]:
         torch = self.loaded.torch
@@ -79,10 +69,6 @@ class LateInteraction(Student):
                 parts = MinMax(1e-12)(maxsim, real) + MinMax(1e-12)(laid_out(cosine, places, shape), real)
                 given["scores"] = self.scale * parts
         return given
-
-    def settings(self) -> dict[str, Any]:
-        dim, window = int(self.loaded.config.hidden_size), self.window(self.max_length)
-        return sentence_transformers_files(self.query_prefix, self.document_prefix, dim, window)
 
     def opens_with(self, folder: str) -> dict[str, Any]:
         return {"method": "late-interaction", "model": folder}
