@@ -186,7 +186,7 @@ def test_a_body_that_trickles_ends_with_the_total_time_out(connect: Any, opened:
 
 
 def test_an_answer_without_end_is_refused(can: Any, connect: Any, reply: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shortlist.backends.http.link._LARGEST_ANSWER", 1000)
+    monkeypatch.setattr("shortlist.backends.http.exchange._LARGEST_ANSWER", 1000)
     with pytest.raises(EndpointError, match="answered more than 1000 bytes after 1 attempt"):
         connect(can(reply(b" " * 5000))).generate([ASK])
 

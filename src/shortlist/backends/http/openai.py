@@ -17,8 +17,10 @@ from ...core.exchange import Completion, Message, Request, Segments
 from ...core.params import digest
 from ...core.protocols import Capability
 from ...core.waiting import gathered
+from .address import Address, checked
 from .answers import Said, read_answer
-from .link import Address, Limits, Link, checked
+from .exchange import Limits
+from .link import Link
 from .loop import blocking, elsewhere
 from .patience import Clock, Patience, SystemClock
 from .structured import Structured

@@ -16,8 +16,10 @@ from ...core.params import digest
 from ...core.protocols import Capability
 from ...core.types import MISSING, Repair, Scale, Usage
 from ...core.waiting import gathered
+from .address import Address, checked
 from .dialects import DIALECTS, Dialect, full_url, named
-from .link import Address, Limits, Link, checked
+from .exchange import Limits
+from .link import Link
 from .loop import blocking, elsewhere
 from .patience import Clock, Patience, SystemClock
 from .refusals import EndpointError
