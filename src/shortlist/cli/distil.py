@@ -139,13 +139,16 @@ def _teach(args: argparse.Namespace, taught: Path, recipe: Recipe) -> None:
         source = Source(first_stage(generated(24, 8, seed=1)), 24)
     else:
         source = source_of(args, first_stage=taught.with_name("first-stage.trec"), depth=args.depth, bad=bad)
+    judgements = None if args.smoke else _judgements(args)
+    if judgements is not None:
+        source = replace(source, inputs={**source.inputs, "qrels": judgements})
     if taught.exists() and not args.restart:
         _same_job(taught, teacher, args, source)
         return
     source = replace(source, rankings=not_all(source.rankings, _measured_on(recipe)))  # a teacher may cost money
     with progress_bar("teaching", source.total, quiet=args.quiet) as progress:
         report = teach(
-            _judged(args, source), teacher, taught, inputs=source.inputs, depth=args.depth, restart=args.restart,
+            _judged(source, judgements), teacher, taught, inputs=source.inputs, depth=args.depth, restart=args.restart,
             answers=answers, progress=progress,
         )  # fmt: skip
     if not args.quiet:
@@ -181,17 +184,22 @@ def _measured_on(recipe: Recipe) -> dict[str, list[Query]]:
     return {dataset.name: list(dataset.judged().values()) for dataset in sets}
 
 
-def _judged(args: argparse.Namespace, source: Source) -> Iterable[Ranking]:
-    """With judgements, where there are some."""
+def _judgements(args: argparse.Namespace) -> Path | None:
+    """The file with judgements, where there is one."""
     from ..data.dataset import load_dataset
+
+    if args.qrels is not None:
+        return Path(args.qrels)
+    if args.data is not None and load_dataset(args.data).splits:
+        return load_dataset(args.data).qrels_path(args.split)
+    return None
+
+
+def _judged(source: Source, judgements: Path | None) -> Iterable[Ranking]:
     from ..formats.graded import grades, with_grades
     from ..formats.qrels import read_qrels
 
-    if args.qrels is not None:
-        return with_grades(source.rankings, grades(read_qrels(args.qrels)))
-    if args.data is not None and load_dataset(args.data).splits:
-        return with_grades(source.rankings, grades(load_dataset(args.data).qrels(args.split)))
-    return source.rankings
+    return source.rankings if judgements is None else with_grades(source.rankings, grades(read_qrels(judgements)))
 
 
 def _same_job(taught: Path, teacher: Stage, args: argparse.Namespace, source: Any) -> None:
@@ -206,6 +214,6 @@ def _same_job(taught: Path, teacher: Stage, args: argparse.Namespace, source: An
     kept, asked = record.get("answers", {}).get("asked_for"), None if answers is None else repr(answers)
     if record["stage_digest"] != digest(teacher) or record["depth"] != args.depth or inputs != before or kept != asked:
         raise ConfigError(
-            f"{taught} was written by another teacher, from another input, at another depth or with other --answers; "
-            "give another output, or --restart to ask again"
+            f"{taught} was written by another teacher, from another input or other judgements, at another depth or "
+            "with other --answers; give another output, or --restart to ask again"
         )

@@ -68,12 +68,16 @@ class Dataset:
             raise InputError(f"{self.folder} holds no judgements (expected qrels/test.tsv)")
         return next((name for name in ("test", "dev") if name in known), known[0])
 
-    def qrels(self, split: str | None = None, *, bad: Bad | None = None) -> list[Qrel]:
-        """The judgements of a split. Raises UnknownName for a split that is not there."""
+    def qrels_path(self, split: str | None = None) -> Path:
+        """The file of a split's judgements. Raises UnknownName for a split that is not there."""
         split = split or self.split
         if split not in self.splits:
             raise UnknownName(f"split in {self.folder}", split, self.splits)
-        return read_qrels(self._qrels_files()[split], bad=bad)
+        return self._qrels_files()[split]
+
+    def qrels(self, split: str | None = None, *, bad: Bad | None = None) -> list[Qrel]:
+        """The judgements of a split. Raises UnknownName for a split that is not there."""
+        return read_qrels(self.qrels_path(split), bad=bad)
 
     def judged(self, split: str | None = None) -> dict[str, Query]:
         """The queries that have a judgement in the split, in file order."""
