@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -246,6 +247,37 @@ def test_states_are_learned_from_a_teacher_that_stays_as_it_is(
     assert found == pytest.approx(sum(f.sum() for f in far) / sum(f.size for f in far), rel=1e-4)
     with pytest.raises(ConfigError, match="numbers"):
         _ = Imitation(models["encoder"], teacher="all-MiniLM-L6-v2").master
+
+
+@pytest.mark.parametrize("deltas", [None, LoRA(rank=2, dropout=0.5)])
+def test_dropout_is_the_recipes_while_training_and_the_bases_when_saved(
+    deltas: LoRA | None, models: dict[str, Path], samples: list[Ranking], tmp_path: Path
+) -> None:
+    import torch
+
+    said = json.loads((models["encoder"] / "config.json").read_text())["hidden_dropout_prob"]
+    assert said > 0
+
+    def noisy(student: Student, module: Any) -> bool:
+        module.train()
+        for name, value in module.named_parameters():
+            if "lora_B" in name:  # zeros at the start: no noise of the deltas would be seen
+                torch.nn.init.normal_(value)
+        one, two = (student.forward(module, features, frozenset({"scores"}))["scores"] for _ in range(2))
+        return not torch.equal(one, two)
+
+    group = Grouping(smallest=3, largest=3).group(samples[0], 0, 0)
+    made = BiEncoder(models["encoder"], lora=deltas)
+    features = made.features([group])
+    assert noisy(made, made.module())
+    quiet = changed(made, dropout=0.0)
+    module = quiet.module()
+    assert noisy(quiet, module) == (deltas is not None)  # the deltas' own dropout stays
+    quiet.save(module, tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["hidden_dropout_prob"] == said
+    with pytest.raises(ConfigError, match=r"dropout=1\.5"):
+        train(changed(made, dropout=1.5), samples, Objective(SoftmaxCrossEntropy()), Grouping(), Settings(steps=1),
+              tmp_path / "run")  # fmt: skip
 
 
 def test_parts_that_do_not_fit_are_refused(models: dict[str, Path], samples: list[Ranking], tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ WEIGHTS = "trained.safetensors"
 
 def check(student: Student, objective: Objective, grouping: Grouping) -> None:
     """Raises ConfigError for parts that do not fit together."""
-    student.check_weights()
+    student.check()
     lacking = objective.wanted - student.gives
     name = type(student).__name__
     if lacking:

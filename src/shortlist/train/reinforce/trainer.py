@@ -40,7 +40,7 @@ def check(student: Student, wanted: Reinforce, grouping: Grouping, settings: Set
         raise ConfigError(
             f"{type(student).__name__} writes no text that could be rewarded; use a student with a prompt"
         )
-    student.check_weights()
+    student.check()
     wanted.kind.check(wanted.reward, grouping)
     each = grouping.largest if wanted.kind.pointwise else 1
     if wanted.prompts % each:

@@ -27,12 +27,15 @@ from ._quantised import onto
 @dataclass(frozen=True)
 class Student:
     """base: a folder, a hub name or the shipped model's name. lora: train deltas only. dtype: of the weights in memory;
-    bfloat16 makes sense for frozen ones under LoRA, otherwise ``Settings.precision`` is the place."""
+    bfloat16 makes sense for frozen ones under LoRA, otherwise ``Settings.precision`` is the place. dropout: of all the
+    model's dropout layers (``torch.nn.Dropout``, as in BERT, T5 and their kin), None as the base says; 0 where a
+    teacher's aims are exact. It is of the training only: what is saved says what the base said."""
 
     base: str | Path
     _: KW_ONLY
     lora: LoRA | None = None
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    dropout: float | None = None
 
     task: ClassVar[Task]
     gives: ClassVar[frozenset[Given]]
@@ -53,9 +56,11 @@ class Student:
         quantise = None if self.lora is None else self.lora.quantise
         return open_base(self.base, self.task, dtype=self.dtype, labels=self.labels, quantise=quantise)
 
-    def check_weights(self) -> None:
-        """Raises ConfigError for all weights in 16 bits: a step below half of what they can tell apart is no step, and
-        at usual learning rates nearly all are."""
+    def check(self) -> None:
+        """Raises ConfigError for dropout that is no probability, and for all weights in 16 bits: a step below half of
+        what they can tell apart is no step, and at usual learning rates nearly all are."""
+        if self.dropout is not None and not 0 <= self.dropout < 1:
+            raise ConfigError(f"dropout={self.dropout}: expected from 0 to below 1, or none for the base's own")
         if self.lora is None and self.dtype != "float32":
             raise ConfigError(
                 f"dtype={self.dtype!r} without lora: such weights do not take steps as small as training makes; use "
@@ -75,6 +80,8 @@ class Student:
     def module(self) -> Any:
         """The weights to be trained, as a torch module whose ``forward(**features)`` gives what was ``wanted``."""
         torch, student = self.loaded.torch, self
+        if self.dropout is not None:
+            _set_dropout(torch, self.loaded.model, self.dropout)
         model = self.loaded.model if self.lora is None else self.lora.put_on(self.loaded.model, self.task)
 
         class Scoring(torch.nn.Module):  # type: ignore[misc, name-defined]
@@ -171,6 +178,14 @@ class Student:
     def pad(self) -> int:
         """A token for padding; the mask hides it."""
         return int(self.loaded.tokenizer.pad_token_id or 0)
+
+
+def _set_dropout(torch: Any, model: Any, probability: float) -> None:
+    layers = [part for part in model.modules() if isinstance(part, torch.nn.Dropout)]
+    if not layers and probability:
+        raise ConfigError(f"dropout={probability}: {type(model).__name__} has no dropout layers; leave it out")
+    for layer in layers:
+        layer.p = probability
 
 
 def _taken_positions(loaded: Loaded) -> int:

@@ -124,7 +124,7 @@ def _int8(folder: Path) -> Weights | None:
 def _fill(torch: Any, model: Any, packed: Weights) -> None:
     """The packed weights as floats in the model; the names may lack or have the encoder's prefix."""
     prefix = f"{model.base_model_prefix}."
-    state = {name: torch.from_numpy(packed.floats(name).copy()) for name in packed if not name.endswith(SCALE)}
+    state = {name: torch.from_numpy(packed.floats(name).copy()) for name in packed.matrices()}
     own = set(model.state_dict())
     renamed = {}
     for name, value in state.items():
