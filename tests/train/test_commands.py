@@ -59,6 +59,9 @@ def test_a_model_is_distilled_and_measured(
     assert "another teacher" in capsys.readouterr().err
     run = ["rerank", "--data", str(held), "--with", "cross-encoder", "--model", str(output), "-o", str(tmp_path / "r")]
     assert main([*run, "--quiet"]) == 0
+    (data / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n")
+    assert main([*command, "--resume"]) == 2  # its samples hold the judgements of before
+    assert "other judgements" in capsys.readouterr().err
 
 
 def test_a_recipe_is_trained_on_files(
@@ -138,6 +141,8 @@ def test_the_difference_of_an_export_is_to_the_model_as_given(
     before = [page.splitlines()[-3].split("|")[3] for page in (same, cut)]
     assert before[0] == before[1]
     assert "accepted" not in same + cut
+    assert main(["export", str(models["encoder"]), "--held-out", str(tmp_path), "-o", str(tmp_path / "none")]) == 2
+    assert not (tmp_path / "none").exists()
 
 
 def test_the_words_to_keep_are_those_of_records_not_their_syntax(

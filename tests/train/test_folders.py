@@ -62,6 +62,25 @@ def test_an_average_with_itself_is_itself(cross_encoders: list[Path], tmp_path: 
     assert own == same
 
 
+def test_rounded_weights_count_as_the_floats_they_stand_for(cross_encoders: list[Path], tmp_path: Path) -> None:
+    """A student starts from these floats when its base is an int8 folder such as the shipped one."""
+    export(cross_encoders[0], tmp_path / "int8")
+    merge([tmp_path / "int8", cross_encoders[1]], tmp_path / "mixed", [0.25, 0.75])
+    start, other, mixed = (weights_of(f) for f in (tmp_path / "int8", cross_encoders[1], tmp_path / "mixed"))
+    assert set(mixed) == set(other)
+    for name in other:
+        assert np.allclose(mixed.floats(name), 0.25 * start.floats(name) + 0.75 * other.floats(name), atol=1e-7)
+
+
+def test_a_pooler_that_only_one_encoder_has_is_not_averaged(models: dict[str, Path], tmp_path: Path) -> None:
+    export(models["encoder"], tmp_path / "without", "fp32")
+    merge([models["encoder"], tmp_path / "without"], tmp_path / "mixed")
+    held = set(weights_of(models["encoder"])), set(weights_of(tmp_path / "mixed"))
+    assert held[0] ^ held[1] == {"pooler.dense.bias", "pooler.dense.weight"}
+    own, same = (Encoder(f, precision="fp32").embed(["one text"]) for f in (models["encoder"], tmp_path / "mixed"))
+    assert np.array_equal(own, same)
+
+
 def test_what_cannot_be_averaged_is_refused(
     cross_encoders: list[Path], models: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -83,7 +102,7 @@ def test_what_cannot_be_averaged_is_refused(
         ([first], None, "two or more"),
         ([first, first], [1.0], "a weight"),
         ([first, first], [-1.0, 2.0], "a weight"),
-        ([SHIPPED / DEFAULT] * 2, None, "int8"),
+        ([SHIPPED / DEFAULT] * 2, None, "int8 folders"),
     ):
         with pytest.raises(ConfigError, match=said):
             merge(folders, tmp_path / "out", weights)
@@ -102,6 +121,40 @@ def test_the_int8_form_scores_nearly_as_the_runtime_does_at_int8(cross_encoders:
     assert (tmp_path / "again" / "model.safetensors").read_bytes() == (
         tmp_path / "int8" / "model.safetensors"
     ).read_bytes()
+
+
+@pytest.mark.parametrize("from_int8", [False, True])
+def test_words_in_four_bits_are_opened_everywhere(from_int8: bool, models: dict[str, Path], tmp_path: Path) -> None:
+    """The reading side: floats, int8 rows, trained from, cut, averaged and written again."""
+    folder = SHIPPED / DEFAULT
+    texts = ["How long do adult fleas live?", "The adult flea lives for up to a year on its host."]
+    if not from_int8:
+        export(folder, tmp_path / "floats", "fp32")
+        folder = tmp_path / "floats"
+    size = export(folder, tmp_path / "int4", "int4")
+    assert size < 17.3e6  # 30,522 rows of 384: 6.2 MB instead of 11.8 in int8
+    name = "embeddings.word_embeddings.weight"
+    before, after = weights_of(SHIPPED / DEFAULT), weights_of(tmp_path / "int4")
+    assert after.packed(name) and after.shape(name) == before.shape(name) == (30522, 384)
+    rows, wide = before.floats(name), after.floats(name)
+    assert 0.08 < np.sqrt(((rows - wide) ** 2).sum() / (rows**2).sum()) < 0.1
+    whole, packed = Encoder(precision="fp32"), Encoder(tmp_path / "int4", precision="fp32")
+    cosine = (whole.embed(texts) * packed.embed(texts)).sum(1)
+    assert (cosine > 0.97).all(), cosine
+    exact, rounded = (
+        Encoder(tmp_path / "int4", precision=form, runtime="onnxruntime").embed(texts) for form in ("fp32", "int8")
+    )
+    assert ((exact * rounded).sum(1) > 0.98).all()
+    again = export(tmp_path / "int4", tmp_path / "again", "int4")
+    assert again == size
+    keep_words(tmp_path / "int4", tmp_path / "cut", texts)
+    assert np.array_equal(Encoder(tmp_path / "cut", precision="fp32").embed(texts), packed.embed(texts))
+
+
+def test_rows_too_short_for_four_bits_stay_int8(cross_encoders: list[Path], tmp_path: Path) -> None:
+    sizes = [export(cross_encoders[0], tmp_path / form, form) for form in ("int8", "int4")]  # type: ignore[arg-type]
+    width = weights_of(tmp_path / "int4").shape("bert.embeddings.word_embeddings.weight")[1]
+    assert (sizes[0] == sizes[1]) == (width % 16 != 0)
 
 
 def test_half_precision_is_rounded_to_the_nearest(cross_encoders: list[Path], tmp_path: Path) -> None:
@@ -165,6 +218,18 @@ def test_the_most_frequent_words_stay(tmp_path: Path) -> None:
     assert few < alone and {"coffee", "water"} < set(held) and not {"filter", "grinder"} <= set(held)
     with pytest.raises(ConfigError, match="most=0"):
         keep_words(SHIPPED / DEFAULT, tmp_path / "x", texts, 0)
+
+
+def test_the_first_words_of_the_vocabulary_stay_whatever_the_texts_hold(tmp_path: Path) -> None:
+    texts = ["coffee coffee grinder"]
+    keep_words(SHIPPED / DEFAULT, tmp_path / "both", texts, 41, 40)
+    whole = json.loads((SHIPPED / DEFAULT / "tokenizer.json").read_text())["model"]["vocab"]
+    held = json.loads((tmp_path / "both" / "tokenizer.json").read_text())["model"]["vocab"]
+    first = [piece for piece in whole if len(piece.removeprefix("##")) > 1 and not piece.startswith("[")][:40]
+    assert first[:3] == ["the", "of", "and"]
+    assert {piece for piece in held if len(piece.removeprefix("##")) > 1 and piece[0] != "["} == {*first, "coffee"}
+    with pytest.raises(ConfigError, match="first=5"):
+        keep_words(SHIPPED / DEFAULT, tmp_path / "x", texts, 4, 5)
 
 
 def test_a_vocabulary_that_is_not_wordpiece_is_refused(models: dict[str, Path], tmp_path: Path) -> None:

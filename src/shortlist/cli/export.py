@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ..train.gate import Verdict
+    from ..train.gate import HeldOut, Verdict
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,34 +27,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder, hub name or all-MiniLM-L6-v2 (shipped): BERT and its kin, with or without a head",
     )
     add("-o", "--output", required=True, metavar="FOLDER", help="folder to write")
-    add("--form", choices=("int8", "bf16", "fp32"), default="int8", help="of the matrices (default int8)")
+    add("--form", choices=("int8", "int4", "bf16", "fp32"), default="int8", help="of the matrices (default int8; "
+        "int4: int8 with the table of words in 4 bits)")  # fmt: skip
     add("--layers", metavar="I,I...", help="keep only these, counted from 0; train afterwards")
     add("--words-of", action="append", default=[], metavar="FILE", help="keep only the tokens of these texts: "
         "lines, or of a .jsonl each record's title and text")  # fmt: skip
     add("--most-words", type=int, metavar="N", help="of these only the N most frequent, beside single characters")
+    add("--first-words", type=int, default=0, metavar="N", help="keep the first N words of the vocabulary too, which "
+        "are the most frequent ones of English in BERT's; they count towards --most-words")  # fmt: skip
     add("--held-out", action="append", default=[], metavar="FOLDER", help="BEIR folder to measure the difference on")
 
 
 def run(args: argparse.Namespace) -> int:
     from ..backends.embedded.folder import find_model
     from ..train.export import export
+    from ..train.gate import held_out_folder
     from ..train.surgery import keep_layers, keep_words
 
     source = given = find_model(args.folder).folder
+    sets = [held_out_folder(folder) for folder in args.held_out]  # before anything is written
     with tempfile.TemporaryDirectory() as scratch:
         if args.most_words and not args.words_of:
             raise ConfigError(f"--most-words {args.most_words}: of which texts? give --words-of FILE")
-        if args.words_of:
-            before, after = keep_words(source, Path(scratch) / "words", _texts(args.words_of), args.most_words)
+        if args.words_of or args.first_words:
+            texts, cut = _texts(args.words_of), Path(scratch) / "words"
+            before, after = keep_words(source, cut, texts, args.most_words, args.first_words)
             print(f"{after:,} of {before:,} tokens kept", file=sys.stderr)
-            source = Path(scratch) / "words"
+            source = cut
         if args.layers:
             keep_layers(source, Path(scratch) / "layers", _numbers(args.layers))
             source = Path(scratch) / "layers"
         size = export(source, Path(args.output), args.form)
         print(f"{size / 1e6:.1f} MB of weights in {args.output}", file=sys.stderr)
-        if args.held_out:
-            print(_measured(given, Path(args.output), args.held_out))
+        if sets:
+            print(_measured(given, Path(args.output), sets))
     return 0
 
 
@@ -90,15 +96,15 @@ def _numbers(text: str) -> list[int]:
         raise ConfigError(f"--layers {text!r}: expected numbers between commas, such as 0,2,4") from error
 
 
-def _measured(before: Path, after: Path, folders: list[str]) -> str:
+def _measured(before: Path, after: Path, sets: list[HeldOut]) -> str:
     """Measure and cost of the model as given, in floats, and of the written form."""
     from .. import load
     from ..backends.embedded.folder import ModelFolder
-    from ..train.gate import gate, held_out_folder
+    from ..train.gate import gate
 
     method = "cross-encoder" if ModelFolder(before).labels else "bi-encoder"
     old, new = load(method, model=str(before), precision="fp32"), load(method, model=str(after))
-    return _page(gate(old, new, [held_out_folder(folder) for folder in folders]))
+    return _page(gate(old, new, sets))
 
 
 def _page(found: Verdict) -> str:

@@ -42,6 +42,11 @@ def weights_of(folder: Path) -> Weights:
     return Weights(files)
 
 
+def unused(name: str, labels: int) -> bool:
+    """The pooler of an encoder without a head (no labels): mean pooling does not read it."""
+    return labels == 0 and "pooler." in name
+
+
 def as_stored(weights: Weights, name: str, rows: NDArray[Any] | None = None) -> Tensor:
     """A tensor copied bit by bit; rows: only these of its first axis."""
     array, kind = weights.stored(name)
@@ -61,7 +66,7 @@ def bfloat16(weights: Weights, name: str) -> Tensor:
         wide = weights.floats(name).view(np.uint32).astype(np.uint64)
         return ((wide + 0x7FFF + ((wide >> 16) & 1)) >> 16).astype(np.uint16)
 
-    return Tensor("BF16", tuple(weights.stored(name)[0].shape), bits)
+    return Tensor("BF16", weights.shape(name), bits)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:

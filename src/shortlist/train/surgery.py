@@ -19,9 +19,11 @@ import numpy as np
 from ..backends.embedded.architecture import read_json
 from ..backends.embedded.tokens import TextTokens
 from ..core.errors import ConfigError
+from ..formats.atomic import atomic_text
 from .folders import as_stored, copy_beside, weights_of, write_json, write_tensors
 
 _LAYER = re.compile(r"(^|\.)(encoder\.layer|transformer\.layer|layers|h)\.(\d+)\.")
+_UNUSED = re.compile(r"\[unused\d+\]")
 _DEPTHS = ("num_hidden_layers", "n_layers", "n_layer")
 _BY_WORD = ("word_embeddings.weight", "word_embeddings.weight.scale", "predictions.decoder.weight",
             "predictions.decoder.bias", "predictions.bias", "lm_head.decoder.weight", "lm_head.bias")  # fmt: skip
@@ -56,25 +58,23 @@ def keep_layers(folder: Path, output: Path, layers: Sequence[int]) -> None:
     write_tensors(output / "model.safetensors", tensors)
 
 
-def keep_words(folder: Path, output: Path, texts: Iterable[str], most: int | None = None) -> tuple[int, int]:
+def keep_words(
+    folder: Path, output: Path, texts: Iterable[str], most: int | None = None, first: int = 0
+) -> tuple[int, int]:
     """A model whose vocabulary holds the tokens of the texts, single characters and special tokens only.
 
-    most: of these tokens only so many, the most frequent ones. Every text whose tokens are all kept is tokenised as
-    before and has the same states, bit by bit; other words become smaller pieces. Returns how many tokens there were,
-    and are. Raises ConfigError for a tokenizer that is not WordPiece.
+    most: of these tokens only so many, the most frequent ones. first: so many words from the start of the vocabulary
+    are kept whatever the texts hold, and count towards ``most``: BERT's begins with what is frequent in general, so
+    that texts of one domain do not decide alone. Every text whose tokens are all kept is tokenised as before and has
+    the same states, bit by bit; other words become smaller pieces. Returns how many tokens there were, and are. Raises
+    ConfigError for a tokenizer that is not WordPiece.
     """
-    if most is not None and most < 1:
-        raise ConfigError(f"most={most}: expected 1 or more tokens, or None for all of the texts")
+    if first < 0 or (most is not None and most < max(first, 1)):
+        raise ConfigError(f"most={most}, first={first}: expected 1 or more tokens (or None) and from 0 to most")
     tokenizer = read_json(folder / "tokenizer.json")
     if tokenizer["model"].get("type") != "WordPiece":
         raise ConfigError(f"{folder}: only WordPiece vocabularies can be cut; this is {tokenizer['model'].get('type')}")
-    vocabulary: dict[str, int] = tokenizer["model"]["vocab"]
-    found = _used(folder, texts)
-    used = {token for token, _ in found.most_common(most)} | {entry["id"] for entry in tokenizer["added_tokens"]}
-    prefix = tokenizer["model"]["continuing_subword_prefix"]
-    used |= {i for piece, i in vocabulary.items() if len(piece.removeprefix(prefix)) == 1}
-    used.add(vocabulary[tokenizer["model"]["unk_token"]])
-    kept = sorted(used)
+    before, kept = len(tokenizer["model"]["vocab"]), _kept(tokenizer, _used(folder, texts), most, first)
     new = {old: i for i, old in enumerate(kept)}
     weights, config = weights_of(folder), read_json(folder / "config.json")
     rows = np.array(kept)
@@ -83,7 +83,18 @@ def keep_words(folder: Path, output: Path, texts: Iterable[str], most: int | Non
     copy_beside(folder, output, vocab_size=len(kept), **ids)
     write_tensors(output / "model.safetensors", tensors)
     _write_tokenizer(output, tokenizer, new)
-    return len(vocabulary), len(kept)
+    return before, len(kept)
+
+
+def _kept(tokenizer: dict[str, Any], found: Counter[int], most: int | None, first: int) -> list[int]:
+    """The ids that stay, rising."""
+    vocabulary: dict[str, int] = tokenizer["model"]["vocab"]
+    prefix = tokenizer["model"]["continuing_subword_prefix"]
+    always = {i for piece, i in vocabulary.items() if len(piece.removeprefix(prefix)) == 1}
+    always |= {entry["id"] for entry in tokenizer["added_tokens"]} | {vocabulary[tokenizer["model"]["unk_token"]]}
+    general = sorted(i for piece, i in vocabulary.items() if i not in always and not _UNUSED.fullmatch(piece))
+    words = dict.fromkeys([*general[:first], *(i for i, _ in found.most_common())])
+    return sorted({*list(words)[:most], *always})
 
 
 def _used(folder: Path, texts: Iterable[str]) -> Counter[int]:
@@ -108,7 +119,8 @@ def _write_tokenizer(output: Path, tokenizer: dict[str, Any], new: dict[int, int
             after[side] = [after[side][0], new[after[side][1]]]
     if tokenizer.get("padding"):
         tokenizer["padding"]["pad_id"] = new[tokenizer["padding"]["pad_id"]]
-    write_json(output / "tokenizer.json", tokenizer)
+    with atomic_text(output / "tokenizer.json") as out:
+        out.write(json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":")))
     if (output / "vocab.txt").is_file():
         (output / "vocab.txt").write_text("\n".join(model["vocab"]) + "\n", encoding="utf-8")
     settings = output / "tokenizer_config.json"

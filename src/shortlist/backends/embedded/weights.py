@@ -1,8 +1,8 @@
-"""Read the weights of a model folder: safetensors, float or int8 rows with a scale.
+"""Read the weights of a model folder: safetensors, float, int8 rows with a scale or 4-bit groups with scales.
 
 The safetensors format is eight bytes of header length, a JSON header and raw little-endian data; it is mapped, not
 read, so loading costs what is used. A matrix stored as int8 (`name`) with one float scale per row (`name.scale`) is the
-form of the shipped file.
+form of the shipped file; one stored as bytes with a table of scales beside it is in 4 bits (`four_bits`).
 
 Does not read pickled PyTorch files (`pytorch_model.bin`): unpickling runs code of the file's author.
 """
@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shortlist.core.errors import InputError
+
+from .four_bits import unpack
 
 SCALE = ".scale"
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I8": "i1", "U8": "u1", "I32": "<i4", "I64": "<i8"}
@@ -42,9 +44,24 @@ class Weights:
     def __iter__(self) -> Iterator[str]:
         return iter(self._tensors)
 
+    def matrices(self) -> list[str]:
+        """Names without those of the scales."""
+        return [name for name in self if not (name.endswith(SCALE) and name.removesuffix(SCALE) in self)]
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The array's shape as numbers, however they are packed."""
+        array, _ = self._get(name)
+        return (array.shape[0], 2 * array.shape[1]) if self.packed(name) else array.shape
+
+    def packed(self, name: str) -> bool:
+        """Whether the array is a matrix in 4 bits."""
+        return self._get(name)[1] == "U8" and name + SCALE in self
+
     def floats(self, name: str) -> NDArray[np.float32]:
         """The array in float32, whatever it is stored as."""
         array, dtype = self._get(name)
+        if self.packed(name):
+            return unpack(array, self._get(name + SCALE)[0])
         if dtype == "I8":
             return array.astype(np.float32) * self.floats(name + SCALE)[:, None]
         if dtype == "BF16":  # the upper half of a float32
