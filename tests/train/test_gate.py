@@ -66,6 +66,35 @@ def test_a_better_model_is_accepted(sets: list[HeldOut]) -> None:
     assert verdict.costs["new"].queries == 70
 
 
+def test_a_gain_of_the_large_set_alone_is_told(sets: list[HeldOut]) -> None:
+    """60 queries that gain and 10 that lose a little: accepted by the rule, and its reader learns why."""
+    model = Both(Knowing("large"), Knowing("small", -1.0))
+    better = gate(Unchanged(), Knowing(""), sets)
+    assert better.balanced is not None and better.balanced.low > 0 and better.doubt == ""
+    rows = {name: row for name, row in better.rows if name != "all queries"}
+    assert better.balanced.difference == pytest.approx(sum(row.difference for row in rows.values()) / 2)
+    assert better.balanced.low < better.balanced.difference < better.balanced.high
+    verdict = gate(Unchanged(), model, sets, margin=1.0)
+    mean = verdict.balanced
+    assert verdict.accepted and mean is not None
+    assert mean.low < verdict.rows[-1][1].low
+    one = gate(Unchanged(), Knowing("large"), [sets[0]])
+    assert one.balanced is None and one.to_dict()["balanced"] is None and one.doubt == ""
+    tie = gate(Unchanged(), Knowing("large"), [sets[0], held_out("first", generated(40, 8, seed=4, name="x-")),
+                                               held_out("second", generated(40, 8, seed=5, name="y-"))])  # fmt: skip
+    assert tie.accepted and tie.balanced is not None and tie.balanced.low > 0
+    assert f"| mean of sets | 3 sets | {tie.balanced.baseline_mean:.4f} |" in tie.markdown()
+
+
+def test_an_accepted_model_that_lost_in_the_mean_of_sets_says_so() -> None:
+    many = held_out("many", generated(400, 8, seed=6, name="large-"))
+    few = [held_out(f"few{i}", generated(8, 8, seed=7 + i, name=f"small{i}-")) for i in range(3)]
+    verdict = gate(Unchanged(), Both(Knowing("large"), Knowing("small", -1.0)), [many, *few], margin=1.0)
+    assert verdict.accepted and verdict.balanced is not None and verdict.balanced.low <= 0
+    assert "sets with many queries decided: the interval of the mean of sets" in verdict.markdown().splitlines()[0]
+    assert verdict.to_dict()["said"] == f"accepted ({verdict.doubt})"
+
+
 def test_no_gain_is_not_enough(sets: list[HeldOut]) -> None:
     verdict = gate(Unchanged(), Unchanged(), sets)
     assert not verdict.accepted

@@ -12,8 +12,9 @@ import pytest
 from shortlist import Ranking
 from shortlist.core.types import Call, Usage
 from shortlist.pipeline import Stage
-from shortlist.train.gate import Cost, Unchanged, gate, held_out
+from shortlist.train.gate import Unchanged, gate, held_out
 from shortlist.train.generated import generated
+from shortlist.train.verdict import Cost
 
 
 @dataclass

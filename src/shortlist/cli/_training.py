@@ -112,10 +112,9 @@ def _said(result: Result, *, smoke: bool) -> list[str]:
     say += result.leaks.lines()
     if result.verdict is not None:
         _, row = result.verdict.rows[-1]
-        verdict = "accepted" if result.verdict.accepted else "not accepted: " + "; ".join(result.verdict.reasons)
         against = result.verdict.baseline.partition(",")[0]
         say.append(f"{result.verdict.measure} against {against}: {row.baseline_mean:.4f} -> {row.mean:.4f} "
-                   f"({row.low:+.4f}..{row.high:+.4f}), {verdict}")  # fmt: skip
+                   f"({row.low:+.4f}..{row.high:+.4f}), {result.verdict.said}")  # fmt: skip
         if smoke:
             say.append("a smoke run shows that everything runs; a tiny random model learns nothing worth a figure")
         elif (queries := row.wins + row.ties + row.losses) < _FEW:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from ..core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ..train.gate import HeldOut, Verdict
+    from ..train.gate import HeldOut
+    from ..train.verdict import Verdict
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

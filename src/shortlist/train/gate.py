@@ -1,27 +1,30 @@
 """The evaluation gate: a trained model is accepted only when it is better, and nowhere much worse.
 
 Better: over the queries of all held-out sets together the paired difference to the baseline has a bootstrap interval
-above 0. Nowhere much worse: no set's mean falls by more than a stated margin. Both rankings are made here, from the
-same candidates, so that the costs compare too. It does not know how a model was trained.
+above 0; what the mean of the sets says, in which a large set counts no more than a small one, is told beside it.
+Nowhere much worse: no set's mean falls by more than a stated margin. Both rankings are made here, from the same
+candidates, so that the costs compare too. It does not know how a model was trained.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from ..core.errors import ConfigError
 from ..core.types import Candidate, Ranking, Usage
 from ..data.dataset import load_dataset
-from ..evaluate import Difference, compare, evaluate
+from ..evaluate import Comparison, Difference, compare, evaluate
+from ..evaluate.stats import bootstrap_interval_of_sets
 from ..formats.features import grade_of
 from ..formats.graded import Grades, grades
 from ..pipeline import Stage
+from .verdict import BALANCED, POOLED, Balanced, Cost, Verdict
 
-POOLED = "all queries"
 OLD, NEW = "baseline", "new"
 
 
@@ -40,95 +43,6 @@ class Unchanged(Stage):
 
     def apply(self, rankings: Sequence[Ranking], k: int | None = None) -> list[Ranking]:
         return [ranking.top(k) for ranking in rankings]
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What ranking took. seconds: wall-clock, of this machine. first: the part of them before the first query was
-    ranked, in which models are loaded; 0 for a set that is not the first."""
-
-    queries: int
-    calls: int
-    tokens: int
-    seconds: float
-    first: float = 0.0
-
-    @property
-    def tokens_per_query(self) -> float:
-        return self.tokens / max(self.queries, 1)
-
-    @property
-    def seconds_per_query(self) -> float:
-        """Without the first query, where one was timed apart and others followed."""
-        apart = int(self.first > 0 and self.queries > 1)
-        return (self.seconds - self.first * apart) / max(self.queries - apart, 1)
-
-    def __add__(self, other: Cost) -> Cost:
-        counts = (self.queries + other.queries, self.calls + other.calls, self.tokens + other.tokens)
-        return Cost(*counts, round(self.seconds + other.seconds, 3), self.first or other.first)
-
-    def to_dict(self) -> dict[str, float]:
-        """Plain data for JSON, with the figures per query."""
-        each = {"tokens_per_query": self.tokens_per_query, "seconds_per_query": round(self.seconds_per_query, 6)}
-        return {**asdict(self), **each}
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """accepted, and why not when it is not. rows: one per set of two or more queries, then ``all queries`` together.
-    costs: of ``baseline`` and ``new`` over all sets; set_costs: of each set. baseline: what it was compared with, in
-    words; may be empty."""
-
-    accepted: bool
-    reasons: tuple[str, ...]
-    measure: str
-    margin: float
-    confidence: float
-    rows: tuple[tuple[str, Difference], ...]
-    costs: Mapping[str, Cost]
-    set_costs: Mapping[str, Mapping[str, Cost]] = field(default_factory=dict)
-    baseline: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        keep = ("baseline_mean", "mean", "difference", "low", "high", "p", "wins", "ties", "losses")
-        rows = [{"set": name, **{k: getattr(row, k) for k in keep}} for name, row in self.rows]
-        said = {k: getattr(self, k) for k in ("accepted", "reasons", "measure", "margin", "confidence", "baseline")}
-        for row in rows:
-            row["costs"] = _plain(self.costs if row["set"] == POOLED else self.set_costs.get(row["set"], {}))
-        return {**said, "rows": rows, "costs": _plain(self.costs)}
-
-    def markdown(self) -> str:
-        """The same as a page."""
-        verdict = "accepted" if self.accepted else "not accepted: " + "; ".join(self.reasons)
-        lines = [
-            f"# Evaluation gate: {verdict}", "",
-            f"{self.measure}, paired by query; interval: bootstrap, {self.confidence:.0%}. Accepted when the interval "
-            f"of {POOLED} is above 0 and no set falls by more than {self.margin:g}."
-            + (f" Before: {self.baseline}." if self.baseline else ""), "",
-            "| set | queries | before | after | difference | interval | win / tie / loss |",
-            "|---|---:|---:|---:|---:|---:|---:|",
-        ]  # fmt: skip
-        for name, row in self.rows:
-            count = row.wins + row.ties + row.losses
-            lines.append(
-                f"| {name} | {count} | {row.baseline_mean:.4f} | {row.mean:.4f} | {row.difference:+.4f} "
-                f"| {row.low:+.4f}..{row.high:+.4f} | {row.wins} / {row.ties} / {row.losses} |"
-            )
-        lines += [
-            "", "| set | cost of | queries | calls | tokens | seconds | tokens per query | ms per query |",
-            "|---|---|---:|---:|---:|---:|---:|---:|",
-        ]  # fmt: skip
-        for place, costs in (*self.set_costs.items(), (POOLED, self.costs)):
-            lines += [
-                f"| {place} | {name} | {cost.queries} | {cost.calls} | {cost.tokens} | {cost.seconds:.1f} "
-                f"| {cost.tokens_per_query:.0f} | {1000 * cost.seconds_per_query:.1f} |"
-                for name, cost in costs.items()
-            ]
-        first = ", ".join(f"{name} {cost.first:.1f} s" for name, cost in self.costs.items())
-        lines += ["", f"Wall-clock of this machine; until the first query was ranked, loading included: {first}. ms "
-                  "per query are those of the others."]  # fmt: skip
-        return "\n".join(lines) + "\n"
 
 
 def gate(
@@ -159,11 +73,13 @@ def gate(
             results[label][held.name], set_costs[held.name][label] = ranked, cost
             costs[label] = costs[label] + cost if number else cost
     rows: list[tuple[str, Difference]] = []
+    found: list[Comparison] = []
     gains: dict[str, float] = {}
     for held in sets:
         runs = {label: results[label][held.name] for label in (OLD, NEW)}
         if len(held.grades) > 1:
-            rows.append((held.name, compare(runs, held.grades, measure, **options).rows[0]))
+            found.append(compare(runs, held.grades, measure, **options))
+            rows.append((held.name, found[-1].rows[0]))
             gains[held.name] = rows[-1][1].difference
         elif held.grades:  # one query has no interval, but it can fall
             before, after = (next(iter(evaluate(runs[label], held.grades, measure).means.values())) for label in runs)
@@ -174,14 +90,31 @@ def gate(
     reasons = [f"{name} falls by {-gain:.4f}, more than {margin:g}" for name, gain in gains.items() if gain < -margin]
     if whole.low <= 0:
         reasons.insert(0, f"the interval of {POOLED}, {whole.low:+.4f}..{whole.high:+.4f}, is not above 0")
-    return Verdict(not reasons, tuple(reasons), measure, margin, confidence, (*rows, (POOLED, whole)), costs, set_costs)
+    return Verdict(
+        not reasons, tuple(reasons), measure, margin, confidence, (*rows, (POOLED, whole)), costs, set_costs,
+        balanced=_balanced(found, confidence, seed),
+    )  # fmt: skip
+
+
+def _balanced(found: Sequence[Comparison], confidence: float, seed: int) -> Balanced | None:
+    """The mean of the sets' differences; None for fewer than two sets."""
+    if len(found) < 2:
+        return None
+    changes = []
+    for one in found:
+        before, after = (list(next(iter(e.values.values())).items()) for e in one.evaluations)
+        changes.append([dict(after)[query] - value for query, value in before])
+    low, high = bootstrap_interval_of_sets(changes, confidence=confidence, seed=seed)
+    old, new = (fmean(getattr(one.rows[0], name) for one in found) for name in ("baseline_mean", "mean"))
+    return Balanced(len(found), old, new, low, high)
 
 
 def check_sets(sets: Sequence[HeldOut]) -> None:
     """Raises ConfigError without sets, for two of one name, and for fewer than two judged queries in all."""
     names = [held.name for held in sets]
-    if not sets or len(set(names)) != len(names) or POOLED in names:
-        raise ConfigError(f"the gate needs held-out sets with different names, other than {POOLED!r}; given: {names}")
+    own = {POOLED, BALANCED}
+    if not sets or len(set(names)) != len(names) or own & set(names):
+        raise ConfigError(f"the gate needs held-out sets with different names, none of {sorted(own)}; given: {names}")
     if sum(len(held.grades) for held in sets) < 2:
         raise ConfigError(f"the gate needs 2 judged queries or more; {', '.join(names)} have fewer")
 
@@ -224,7 +157,3 @@ def _timed(stage: Stage, rankings: Sequence[Ranking], *, apart: bool) -> tuple[l
     ranked += stage.apply(rankings[len(ranked) :]) if len(rankings) > len(ranked) else []
     usage = sum((ranking.usage for ranking in ranked), Usage())
     return ranked, Cost(len(ranked), usage.calls, usage.tokens, round(time.monotonic() - began, 6), round(first, 6))
-
-
-def _plain(costs: Mapping[str, Cost]) -> dict[str, dict[str, float]]:
-    return {name: cost.to_dict() for name, cost in costs.items()}

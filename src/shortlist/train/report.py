@@ -19,6 +19,7 @@ from ..formats.atomic import atomic_text
 from .card import named, short, unit
 from .curves import Panel, panels, read_record, thinned
 from .drawing import png, style, svg
+from .verdict import BALANCED
 
 PAGE = "report.html"
 PICTURES = ("loss", "reward", "dev")
@@ -114,7 +115,7 @@ def _gate(verdict: Mapping[str, Any]) -> Iterable[str]:
     if not verdict:
         yield "<p>The model was not put through the evaluation gate.</p>"
         return
-    said = "accepted" if verdict["accepted"] else "not accepted: " + "; ".join(verdict["reasons"])
+    said = verdict["said"]
     yield f'<p class="verdict">{escape(said[0].upper() + said[1:])}.</p>'
     interval = f"{verdict['confidence']:.0%} interval"
     rows = []
@@ -123,6 +124,11 @@ def _gate(verdict: Mapping[str, Any]) -> Iterable[str]:
         rows.append([
             row["set"], str(count), f"{row['baseline_mean']:.4f}", f"{row['mean']:.4f}", f"{row['difference']:+.4f}",
             f"{row['low']:+.4f} to {row['high']:+.4f}", str(row["wins"]), str(row["ties"]), str(row["losses"]),
+        ])  # fmt: skip
+    if mean := verdict.get("balanced"):
+        rows.append([
+            BALANCED, f"{mean['sets']} sets", f"{mean['baseline_mean']:.4f}", f"{mean['mean']:.4f}",
+            f"{mean['difference']:+.4f}", f"{mean['low']:+.4f} to {mean['high']:+.4f}", "", "", "",
         ])  # fmt: skip
     heads = ["set", "queries", "before", "after", "difference", interval, "wins", "ties", "losses"]
     caption = (

@@ -24,7 +24,7 @@ from ..jobs import file_digest, manifest
 from ..pipeline import Stage
 from .card import card, short
 from .dev import apart
-from .gate import HeldOut, Unchanged, Verdict, check_sets, gate, held_out_folder
+from .gate import HeldOut, Unchanged, check_sets, gate, held_out_folder
 from .leaks import LeakReport, all_asked
 from .loop import Trained
 from .provenance import scored_by
@@ -36,6 +36,7 @@ from .smoke import small, small_data
 from .stored import Joined, stored, without
 from .students._open import quiet
 from .trainer import train
+from .verdict import Verdict
 
 RECORDS = "training"
 TABLES = ("student", "objective", "reinforce", "grouping", "settings", "dev")

@@ -1,4 +1,4 @@
-"""Bootstrap confidence interval of a mean over queries: of one run, or of a paired difference.
+"""Bootstrap confidence interval of a mean over queries: of one run, or of a paired difference; of one set or several.
 
 Source: Efron 1987 (bias-corrected and accelerated, BCa); percentile is the plain form.
 """
@@ -49,6 +49,28 @@ def bootstrap_interval(
     if method == "bca":
         ends = _adjusted(data, means, ends)
     low, high = np.quantile(means, ends)
+    return float(low), float(high)
+
+
+def bootstrap_interval_of_sets(
+    sets: Sequence[Sequence[float]], *, confidence: float = 0.95, samples: int = 10_000, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile interval of the mean of the sets' means: queries are drawn within each set, and each set counts alike.
+
+    Where one set has most of the queries, the mean over all queries is nearly its own; this one is not. Raises as
+    ``bootstrap_interval``.
+
+    >>> low, high = bootstrap_interval_of_sets([[0.0, 1.0] * 500, [0.0, 0.0]])
+    >>> low < 0.25 < high, round(high - low, 1)
+    (True, 0.0)
+    """
+    if not 0.0 < confidence < 1.0:
+        raise ConfigError(f"confidence must lie between 0 and 1, as 0.95 does, not {confidence}")
+    data = [np.asarray(values, dtype=np.float64) for values in sets]
+    if not data or not all(values.size for values in data):
+        raise InputError("a confidence interval needs at least 1 query in every set")
+    means = np.mean([_means(values, samples, seed + i) for i, values in enumerate(data)], axis=0)
+    low, high = np.quantile(means, [(1.0 - confidence) / 2, (1.0 + confidence) / 2])
     return float(low), float(high)
 
 
