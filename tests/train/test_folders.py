@@ -72,6 +72,25 @@ def test_rounded_weights_count_as_the_floats_they_stand_for(cross_encoders: list
         assert np.allclose(mixed.floats(name), 0.25 * start.floats(name) + 0.75 * other.floats(name), atol=1e-7)
 
 
+def test_a_student_of_the_shipped_model_can_be_averaged_with_it(tmp_path: Path) -> None:
+    """Its configuration states defaults that the shipped one leaves out, and it holds a pooler that nobody reads."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    from shortlist.train.students import LateInteraction
+
+    student = LateInteraction(DEFAULT)
+    module = student.module()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.mul_(1.1)
+    student.save(module, tmp_path / "student")
+    merge([SHIPPED / DEFAULT, tmp_path / "student"], tmp_path / "mixed")
+    start, mixed = weights_of(SHIPPED / DEFAULT), weights_of(tmp_path / "mixed")
+    name = "encoder.layer.3.output.dense.weight"
+    assert np.allclose(mixed.floats(name), 1.05 * start.floats(name), rtol=1e-5)
+    assert export(tmp_path / "mixed", tmp_path / "int8") == pytest.approx(22.9e6, rel=0.01)
+
+
 def test_a_pooler_that_only_one_encoder_has_is_not_averaged(models: dict[str, Path], tmp_path: Path) -> None:
     export(models["encoder"], tmp_path / "without", "fp32")
     merge([models["encoder"], tmp_path / "without"], tmp_path / "mixed")

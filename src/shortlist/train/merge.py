@@ -93,7 +93,8 @@ def _fits(first: Path, own: Weights, folder: Path, other: Weights) -> None:
         if not _numbers(own, name) and not np.array_equal(own.stored(name)[0], other.stored(name)[0]):
             raise ConfigError(f"{name!r}, which is no float, differs between {first} and {folder}")
     configs = [_essential(read_json(place / "config.json")) for place in (first, folder)]
-    differing = sorted(k for k in {*configs[0], *configs[1]} if configs[0].get(k) != configs[1].get(k))
+    # an entry that one of them leaves out has its default there, which transformers writes out when it saves
+    differing = sorted(k for k in configs[0].keys() & configs[1].keys() if configs[0][k] != configs[1][k])
     if differing:
         raise ConfigError(f"{first} and {folder} differ in {', '.join(differing)} of config.json")
     if _tokenizer(first) != _tokenizer(folder):
