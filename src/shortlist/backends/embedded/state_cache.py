@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.places import cache_folder
-from .weights import quantise_rows
+from .int8_rows import quantise_rows
 
 logger = logging.getLogger(__name__)
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from shortlist.core.errors import InputError
 
 from .four_bits import unpack
+from .int8_rows import quantise_trained_rows
 
 SCALE = ".scale"
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I8": "i1", "U8": "u1", "I32": "<i4", "I64": "<i8"}
@@ -73,7 +74,7 @@ class Weights:
         array, dtype = self._get(name)
         if dtype == "I8":
             return array, self.floats(name + SCALE)
-        return quantise_rows(self.floats(name))
+        return quantise_trained_rows(self.floats(name))
 
     def stored(self, name: str) -> tuple[NDArray[Any], str]:
         """The array as it is stored, and the file's name of its type; BF16 comes as its 16 bits."""
@@ -93,18 +94,6 @@ class Weights:
         except KeyError:
             have = ", ".join(list(self._tensors)[:4])
             raise InputError(f"{self.files[0]}: no tensor {name!r}; the file has {have} ...") from None
-
-
-def quantise_rows(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Symmetric int8 with one scale per row: ``matrix ≈ q * scale[:, None]``, error at most half a scale.
-
-    >>> q, scale = quantise_rows(np.array([[1.0, -2.0, 0.5]], np.float32))
-    >>> q.tolist(), round(float(scale[0]), 6)
-    ([[64, -127, 32]], 0.015748)
-    """
-    scale = (np.abs(matrix).max(axis=1) / np.float32(127)).astype(np.float32)
-    scale[scale == 0] = 1  # a row of zeros: any scale is right, and 0 would divide
-    return np.rint(matrix / scale[:, None]).astype(np.int8), scale
 
 
 def _read(path: Path) -> dict[str, tuple[NDArray[Any], str]]:
