@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shortlist.backends.fake.endpoint import FakeEndpoint
 from shortlist.backends.fake.troubles import Troubles
 from shortlist.cli import main
+from shortlist.cli._training import add_training, recipe_of
 from shortlist.formats import read, write
 from shortlist.train.generated import generated, lexicon
 
@@ -102,6 +105,19 @@ def test_recipes_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended.value.code == 0
     listed = capsys.readouterr().out
     assert "margin-mse" in listed and "all-MiniLM-L6-v2" in listed
+
+
+def test_parameters_set_for_the_baseline_are_the_named_baselines(tmp_path: Path) -> None:
+    def gate_of(*more: str) -> Any:
+        parser = argparse.ArgumentParser()
+        add_training(parser)
+        return recipe_of(parser.parse_args(["-o", "x", *more]), "distil-bi-encoder").gate
+
+    set_alone = ("--set", "gate.params.model=shortlist-fast-en")
+    assert dict(gate_of("--baseline", "bi-encoder", *set_alone).params) == {"model": "shortlist-fast-en"}
+    other = ("--set", "gate.baseline=late-interaction", *set_alone)
+    assert dict(gate_of("--baseline", "bi-encoder", *other).params) == {}  # they were the other method's
+    assert dict(gate_of("--baseline", "late-interaction", *other).params) == {"model": "shortlist-fast-en"}
 
 
 def test_merge_and_export(models: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,7 +34,8 @@ def add_method(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--with", dest="method", metavar="METHOD", help=f"reranker (see `shortlist methods`; default {METHOD})")
     add("--param", action="append", default=[], metavar="NAME=VALUE", help="of the method; may be repeated")
-    add("--model", metavar="MODEL", help="the method's model: an endpoint's address, a folder or a hub name")
+    add("--model", metavar="MODEL", help="the method's model: an endpoint's address, a folder, a hub name or a shipped "
+        "one")  # fmt: skip
     add(
         "--option",
         action="append",

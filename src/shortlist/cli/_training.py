@@ -54,7 +54,9 @@ def recipe_of(args: argparse.Namespace, name: str) -> Recipe:
     dev = dev if args.patience is None else replace(dev, patience=args.patience)
     gate = recipe.gate
     gate = replace(gate, sets=(*gate.sets, *args.held_out)) if args.held_out else gate
-    gate = replace(gate, baseline=args.baseline, params={}) if args.baseline else gate
+    if args.baseline:  # parameters that were set beside no baseline, or this one, are meant for it
+        params = gate.params if gate.baseline in ("first-stage", args.baseline) else {}
+        gate = replace(gate, baseline=args.baseline, params=params)
     return replace(recipe, dev=dev, gate=gate if args.margin is None else replace(gate, margin=args.margin))
 
 

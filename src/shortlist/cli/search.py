@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..core.types import Query
 from ._found import print_found, print_report, record
-from ._params import parse_params
+from ._job import params_of
 
 if TYPE_CHECKING:
     from ..retrieve._index import Progress
@@ -31,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--depth", type=int, default=100, metavar="N", help="candidates to rerank")
     add("--with", dest="reranker", default="auto", metavar="METHOD", help=WITH)
     add("--param", action="append", default=[], metavar="NAME=VALUE", help="of the reranker; may be repeated")
+    add("--model", metavar="MODEL", help="the reranker's model: a shipped one (shortlist-fast-en is the faster), an "
+        "endpoint's address, a folder or a hub name")  # fmt: skip
+    add("--option", action="append", default=[], metavar="NAME=VALUE", help="of the reranker's model")
     add("--no-rerank", action="store_true", help="the first stage only: no model is loaded")
     add("--language", metavar="NAME", help="of the texts, such as german or de; the index's own, else english")
     add("--by", choices=BY, default=BY[0], help="what is ranked: passages, or documents by the best, first or mean one")
@@ -47,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     searcher = Searcher.open(
         args.path,
         reranker=None if args.no_rerank else args.reranker,
-        params=parse_params(args.param),
+        params=params_of(args, {}),
         depth=max(args.depth, args.top_k),
         top_k=args.top_k,
         aggregate=None if args.by == BY[0] else args.by,
