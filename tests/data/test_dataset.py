@@ -40,6 +40,15 @@ def test_a_beir_folder(folder: Path) -> None:
     assert [r.ids for r in data.rankings("candidates", depth=5)] == [("d1",)]
 
 
+def test_what_a_reranker_left_beside_its_input_is_no_first_stage(folder: Path) -> None:
+    (folder / "a-reranker.trec").write_text("q1 Q0 d2 1 9.0 x\n")
+    (folder / "a-reranker.trec.manifest.json").write_text("{}")
+    (folder / "a-run.trec").write_text("q1 Q0 d1 1 9.0 x\n")
+    data = load_dataset(folder)
+    assert data.first_stages == ("bm25", "candidates", "a-run")
+    assert [r.ids for r in data.rankings("a-reranker")] == [("d2",)]  # by its name it can be read
+
+
 def test_packed_files_and_flag_embedding_names(tmp_path: Path) -> None:
     (tmp_path / "corpus.jsonl.xz").write_bytes(lzma.compress(b'{"id": "d1", "title": "", "text": "one"}\n'))
     (tmp_path / "dev_queries.jsonl").write_text('{"id": "q1", "text": "which"}\n')

@@ -86,18 +86,19 @@ class Dataset:
 
     @cached_property
     def first_stages(self) -> tuple[str, ...]:
-        """Names of the run files, ``bm25`` before ``candidates`` before others."""
-        found = self._run_files()
+        """Names of the run files, ``bm25`` before ``candidates`` before others. A run with a manifest beside it is what
+        a reranker made here (``shortlist demo``), so it is none."""
+        found = [name for name, path in self._run_files().items() if not Path(f"{path}.manifest.json").exists()]
         return (*(n for n in FIRST_STAGES if n in found), *sorted(set(found) - set(FIRST_STAGES)))
 
     def run_path(self, name: str | None = None) -> Path:
-        """The file of a first stage; by default the first of ``first_stages``. Raises InputError when there is none."""
-        if not self.first_stages:
+        """The file of a run, by default of the first of ``first_stages``. Raises InputError when there is none."""
+        if name is None and not self.first_stages:
             raise InputError(f"{self.folder} holds no first stage (expected bm25.trec)")
-        name = name or self.first_stages[0]
-        if name not in self.first_stages:
-            raise UnknownName(f"run in {self.folder}", name, self.first_stages)
-        return self._run_files()[name]
+        name, found = name or self.first_stages[0], self._run_files()
+        if name not in found:
+            raise UnknownName(f"run in {self.folder}", name, tuple(found))
+        return found[name]
 
     def rankings(
         self, name: str | None = None, *, depth: int | None = None, bad: Bad | None = None
