@@ -52,8 +52,8 @@ def _pack(matrix: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.fl
     scales = (peak[None] / np.float32(-8) * _FACTORS[:, None, None]).astype(np.float16)
     errors = np.stack([((_rounded(groups, scale) * _wide(scale) - groups) ** 2).sum(-1) for scale in scales])
     scale = np.take_along_axis(scales, errors.argmin(0)[None], 0)[0]
-    numbers = _rounded(groups, scale).astype(np.int8).reshape(len(matrix), -1, 2).astype(np.uint8) & 15
-    return numbers[..., 0] | numbers[..., 1] << 4, scale
+    numbers = _rounded(groups, scale).astype(np.int8).reshape(len(matrix), -1, 2).view(np.uint8)
+    return numbers[..., 0] & np.uint8(15) | numbers[..., 1] << np.uint8(4), scale
 
 
 def _rounded(groups: NDArray[np.float32], scale: NDArray[np.float16]) -> NDArray[np.float32]:

@@ -41,6 +41,6 @@ def quantise_trained_rows(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8]
 
 
 def _scale(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    scale = (np.abs(matrix).max(axis=1) / np.float32(127)).astype(np.float32)
+    scale: NDArray[np.float32] = (np.abs(matrix).max(axis=1) / np.float32(127)).astype(np.float32)
     scale[scale == 0] = 1  # a row of zeros: any scale is right, and 0 would divide
     return scale
