@@ -14,14 +14,11 @@ import argparse
 import importlib.metadata
 import importlib.util
 import os
-import statistics
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 from cross_encoder import load_pairs, one_core
+from encoding import seconds_in_turn, start
 from machine import describe_machine, write_results
 
 from shortlist.backends.embedded import Encoder
@@ -34,12 +31,6 @@ CASES = [
     ("openvino", "bf16"),
     ("openvino", "int8"),
 ]
-START = """
-import time
-from shortlist.backends.embedded import Encoder
-Encoder(runtime={runtime!r}, precision={precision!r}, threads=1).embed(["a flea lives about a hundred days"])
-print(time.process_time())
-"""
 
 
 def main() -> None:
@@ -50,24 +41,18 @@ def main() -> None:
     cases = [case for case in CASES if importlib.util.find_spec(case[0]) and (case[1] != "bf16" or probe().fast_bf16)]
     passages = load_pairs(4)[3][1]
     encoders = {case: Encoder(runtime=case[0], precision=case[1], threads=1) for case in cases}  # type: ignore[arg-type]
-    times: dict[tuple[str, str], list[float]] = {case: [] for case in cases}
     states = {case: encoder.token_states(passages) for case, encoder in encoders.items()}
-    for _ in range(options.rounds):
-        for case, encoder in encoders.items():
-            began = time.process_time()
-            encoder.token_states(passages)
-            times[case].append(time.process_time() - began)
+    seconds = seconds_in_turn(encoders, passages, options.rounds)
     exact = states[cases[0]]
     rows = []
     for case in cases:
-        seconds = statistics.median(times[case])
         rows.append(
             {
                 "runtime": case[0],
                 "precision": case[1],
-                "start, CPU s": start(*case),
-                "CPU s per 100": round(seconds, 3),
-                "passages per CPU s": round(len(passages) / seconds, 1),
+                "start, CPU s": start(runtime=case[0], precision=case[1]),
+                "CPU s per 100": round(seconds[case], 3),
+                "passages per CPU s": round(len(passages) / seconds[case], 1),
                 "cosine of token states with fp32": round(nearness(states[case], exact), 5),
                 "padding": round(encoders[case].stats.padding, 3),
                 "installed MB": installed(case[0]),
@@ -79,15 +64,6 @@ def main() -> None:
     }
     notes = {"tokens per passage": round(tokens, 1), "rounds": options.rounds, "versions": versions}
     write_results("runtime", __doc__ or "", rows, notes | {"machine": describe_machine()})
-
-
-def start(runtime: str, precision: str) -> float:
-    """The best of three."""
-    script = START.format(runtime=runtime, precision=precision)
-    found = [
-        subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True) for _ in range(3)
-    ]
-    return round(min(float(run.stdout) for run in found), 2)
 
 
 def nearness(states: list[np.ndarray], exact: list[np.ndarray]) -> float:

@@ -9,23 +9,13 @@ the rounds. ratio: speed relative to the default model in the same run. How well
 from __future__ import annotations
 
 import argparse
-import statistics
-import subprocess
-import sys
-import time
 
 from cross_encoder import load_pairs, one_core
+from encoding import seconds_in_turn, start
 from machine import describe_machine, write_results
 
 from shortlist.backends.embedded import Encoder
 from shortlist.backends.embedded.folder import DEFAULT, SHIPPED, shipped
-
-START = """
-import time
-from shortlist.backends.embedded import Encoder
-Encoder({model!r}, threads=1).embed(["a flea lives about a hundred days"])
-print(time.process_time())
-"""
 
 
 def main() -> None:
@@ -35,22 +25,16 @@ def main() -> None:
     one_core()
     passages = load_pairs(4)[3][1]
     encoders = {name: Encoder(name, threads=1) for name in sorted(shipped(), key=lambda name: name != DEFAULT)}
-    times: dict[str, list[float]] = {name: [] for name in encoders}
     for encoder in encoders.values():
         encoder.token_states(passages)
-    for _ in range(options.rounds):
-        for name, encoder in encoders.items():
-            began = time.process_time()
-            encoder.token_states(passages)
-            times[name].append(time.process_time() - began)
-    seconds = {name: statistics.median(found) for name, found in times.items()}
+    seconds = seconds_in_turn(encoders, passages, options.rounds)
     exact = encoders[DEFAULT].embed(passages)
     rows = [
         {
             "model": name,
             "runtime": f"{encoder.choice.runtime} {encoder.choice.precision}",
             "MB": round(sum(path.stat().st_size for path in (SHIPPED / name).iterdir()) / 1e6, 1),
-            "start, CPU s": start(name),
+            "start, CPU s": start(path=name),
             "CPU s per 100": round(seconds[name], 3),
             "passages per CPU s": round(len(passages) / seconds[name], 1),
             "ratio": round(seconds[DEFAULT] / seconds[name], 2),
@@ -64,15 +48,6 @@ def main() -> None:
         "machine": describe_machine(),
     }
     write_results("shipped_models", __doc__ or "", rows, notes)
-
-
-def start(model: str) -> float:
-    """CPU seconds of a process of its own from nothing to the first text encoded; the best of three."""
-    script = START.format(model=model)
-    found = [
-        subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True) for _ in range(3)
-    ]
-    return round(min(float(run.stdout) for run in found), 2)
 
 
 if __name__ == "__main__":

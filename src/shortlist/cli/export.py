@@ -110,15 +110,9 @@ def _measured(before: Path, after: Path, sets: list[HeldOut]) -> str:
 
 def _page(found: Verdict) -> str:
     before, after = (f"{1000 * cost.seconds_per_query:.1f}" for cost in found.costs.values())
-    lines = [
+    what = (
         f"{found.measure} of the model as given (before) and as written (after), paired by query; interval: bootstrap, "
-        f"{found.confidence:.0%}.", "",
-        "| set | queries | before | after | difference | interval | win / tie / loss |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-    ]  # fmt: skip
-    lines += [
-        f"| {name} | {row.wins + row.ties + row.losses} | {row.baseline_mean:.4f} | {row.mean:.4f} "
-        f"| {row.difference:+.4f} | {row.low:+.4f}..{row.high:+.4f} | {row.wins} / {row.ties} / {row.losses} |"
-        for name, row in found.rows
-    ]
-    return "\n".join([*lines, "", f"ms per query on this machine: {before} before, {after} after."])
+        f"{found.confidence:.0%}."
+    )
+    costs = f"ms per query on this machine: {before} before, {after} after."
+    return "\n".join([what, "", *found.differences(), "", costs])

@@ -38,7 +38,7 @@ def merge(folders: Sequence[Path], output: Path, weights: Sequence[float] | None
         )
     shares = shares / shares.sum()
     opened = [weights_of(folder) for folder in folders]
-    if all(_scaled(one) for one in opened):
+    if all(one.rounded for one in opened):
         raise ConfigError("int8 folders cannot be averaged; merge the float checkpoints and export the result")
     for folder, other in zip(folders[1:], opened[1:], strict=True):
         _fits(folders[0], opened[0], folder, other)
@@ -70,10 +70,6 @@ def _compared(folder: Path, weights: Weights) -> list[str]:
     """The tensors that are averaged: all that are read."""
     labels = count_labels(read_json(folder / "config.json"))
     return [name for name in weights.matrices() if not unused(name, labels)]
-
-
-def _scaled(weights: Weights) -> bool:
-    return any(name.endswith(SCALE) for name in weights)
 
 
 def _numbers(weights: Weights, name: str) -> bool:

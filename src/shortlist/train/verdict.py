@@ -100,6 +100,20 @@ class Verdict:
         balanced = self.balanced and {**asdict(self.balanced), "difference": self.balanced.difference}
         return {**said, "said": self.said, "rows": rows, "balanced": balanced, "costs": _plain(self.costs)}
 
+    def differences(self) -> list[str]:
+        """The rows as lines of a table, with its head."""
+        lines = [
+            "| set | queries | before | after | difference | interval | win / tie / loss |",
+            "|---|---:|---:|---:|---:|---:|---:|",
+        ]
+        for name, row in self.rows:
+            count = row.wins + row.ties + row.losses
+            lines.append(
+                f"| {name} | {count} | {row.baseline_mean:.4f} | {row.mean:.4f} | {row.difference:+.4f} "
+                f"| {row.low:+.4f}..{row.high:+.4f} | {row.wins} / {row.ties} / {row.losses} |"
+            )
+        return lines
+
     def markdown(self) -> str:
         """The same as a page."""
         lines = [
@@ -107,15 +121,8 @@ class Verdict:
             f"{self.measure}, paired by query; interval: bootstrap, {self.confidence:.0%}. Accepted when the interval "
             f"of {POOLED} is above 0 and no set falls by more than {self.margin:g}."
             + (f" Before: {self.baseline}." if self.baseline else ""), "",
-            "| set | queries | before | after | difference | interval | win / tie / loss |",
-            "|---|---:|---:|---:|---:|---:|---:|",
+            *self.differences(),
         ]  # fmt: skip
-        for name, row in self.rows:
-            count = row.wins + row.ties + row.losses
-            lines.append(
-                f"| {name} | {count} | {row.baseline_mean:.4f} | {row.mean:.4f} | {row.difference:+.4f} "
-                f"| {row.low:+.4f}..{row.high:+.4f} | {row.wins} / {row.ties} / {row.losses} |"
-            )
         if (mean := self.balanced) is not None:
             lines.append(
                 f"| {BALANCED} | {mean.sets} sets | {mean.baseline_mean:.4f} | {mean.mean:.4f} "

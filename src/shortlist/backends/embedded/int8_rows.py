@@ -18,7 +18,8 @@ def quantise_rows(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArra
     >>> q.tolist(), round(float(scale[0]), 6)
     ([[64, -127, 32]], 0.015748)
     """
-    scale = _scale(matrix)
+    scale: NDArray[np.float32] = (np.abs(matrix).max(axis=1) / np.float32(127)).astype(np.float32)
+    scale[scale == 0] = 1  # a row of zeros: any scale is right, and 0 would divide
     return np.rint(matrix / scale[:, None]).astype(np.int8), scale
 
 
@@ -29,18 +30,12 @@ def quantise_trained_rows(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8]
     where it began, and the model is the one before training. So a row that lies near the steps, but not on them, is
     rounded up or down by chance, always the same one: it is then right in the mean, and the error at most one scale.
     """
-    scale = _scale(matrix)
+    rows, scale = quantise_rows(matrix)
+    if matrix.shape[1] < _TELLING:
+        return rows, scale
     steps = matrix / scale[:, None]
-    nearest = np.rint(steps)
-    off = np.abs(steps - nearest).mean(axis=1)
-    moved = np.flatnonzero((off > _ON_GRID) & (off < _NEAR_GRID)) if matrix.shape[1] >= _TELLING else ()
-    if len(moved):
-        chance = np.random.default_rng(0).random((len(moved), matrix.shape[1]), np.float32)
-        nearest[moved] = np.floor(steps[moved] + chance).clip(-127, 127)
-    return nearest.astype(np.int8), scale
-
-
-def _scale(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    scale: NDArray[np.float32] = (np.abs(matrix).max(axis=1) / np.float32(127)).astype(np.float32)
-    scale[scale == 0] = 1  # a row of zeros: any scale is right, and 0 would divide
-    return scale
+    off = np.abs(steps - rows).mean(axis=1)
+    moved = np.flatnonzero((off > _ON_GRID) & (off < _NEAR_GRID))
+    chance = np.random.default_rng(0).random((len(moved), matrix.shape[1]), np.float32)
+    rows[moved] = np.floor(steps[moved] + chance).clip(-127, 127)
+    return rows, scale

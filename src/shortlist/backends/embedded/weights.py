@@ -45,6 +45,11 @@ class Weights:
     def __iter__(self) -> Iterator[str]:
         return iter(self._tensors)
 
+    @property
+    def rounded(self) -> bool:
+        """Whether matrices are stored with scales, as int8 rows or in 4 bits."""
+        return any(name.endswith(SCALE) for name in self)
+
     def matrices(self) -> list[str]:
         """Names without those of the scales."""
         return [name for name in self if not (name.endswith(SCALE) and name.removesuffix(SCALE) in self)]

@@ -35,8 +35,7 @@ def bootstrap_interval(
     >>> low < 0.5 < high, round(high - low, 1)
     (True, 0.2)
     """
-    if not 0.0 < confidence < 1.0:
-        raise ConfigError(f"confidence must lie between 0 and 1, as 0.95 does, not {confidence}")
+    _check(confidence)
     if method not in ("bca", "percentile"):
         raise ConfigError(f"no bootstrap interval {method!r}; known: bca, percentile")
     data = np.asarray(values, dtype=np.float64)
@@ -64,14 +63,18 @@ def bootstrap_interval_of_sets(
     >>> low < 0.25 < high, round(high - low, 1)
     (True, 0.0)
     """
-    if not 0.0 < confidence < 1.0:
-        raise ConfigError(f"confidence must lie between 0 and 1, as 0.95 does, not {confidence}")
+    _check(confidence)
     data = [np.asarray(values, dtype=np.float64) for values in sets]
     if not data or not all(values.size for values in data):
         raise InputError("a confidence interval needs at least 1 query in every set")
     means = np.mean([_means(values, samples, seed + i) for i, values in enumerate(data)], axis=0)
     low, high = np.quantile(means, [(1.0 - confidence) / 2, (1.0 + confidence) / 2])
     return float(low), float(high)
+
+
+def _check(confidence: float) -> None:
+    if not 0.0 < confidence < 1.0:
+        raise ConfigError(f"confidence must lie between 0 and 1, as 0.95 does, not {confidence}")
 
 
 def _means(data: Any, samples: int, seed: int) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...backends.embedded.folder import SHIPPED, shipped
-from ...backends.embedded.weights import SCALE, Weights
+from ...backends.embedded.weights import Weights
 from ...backends.transformers.hashes import files_digest
 from ...backends.transformers.local import Loaded, Task, load_local
 from ...core.errors import BackendError, ConfigError
@@ -118,7 +118,7 @@ def _int8(folder: Path) -> Weights | None:
     """The folder's weights when they are int8 rows with scales."""
     files = tuple(sorted(folder.glob("*.safetensors"))) if folder.is_dir() else ()
     weights = Weights(files) if files else None
-    return weights if weights is not None and any(name.endswith(SCALE) for name in weights) else None
+    return weights if weights is not None and weights.rounded else None
 
 
 def _fill(torch: Any, model: Any, packed: Weights) -> None:
