@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+import threading
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,27 @@ settings.register_profile("shortlist", deadline=None)
 settings.load_profile("shortlist")
 
 SHARED_DATA = Path(os.environ.get("SHORTLIST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+TESTS = Path(__file__).resolve().parent
+COVERED = ("core", "drive", "formats", "measures", "prompts", "readouts", "schedules")
+"""Folders whose tests count for the coverage of the pure layers, beside doctests and the files next to this one."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Coverage doubles the time of a test: it is measured where it is asked for, and not in slow tests."""
+    in_a_folder = item.path.is_relative_to(TESTS) and item.path.parent != TESTS
+    covered = not in_a_folder or item.path.relative_to(TESTS).parts[0] in COVERED
+    trace, in_threads = sys.gettrace(), threading.gettrace()
+    if trace is None or (covered and item.get_closest_marker("slow") is None):
+        return (yield)
+    sys.settrace(None)
+    threading.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(trace)
+        threading.settrace(in_threads)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -117,7 +117,7 @@ def test_an_endpoint_that_always_fails_leaves_queries_unscored_with_its_reason(
     serve: Serve, connect: Connect, listing: Any, kind: Any
 ) -> None:
     endpoint = serve(troubles=Troubles(1.0, (kind,)))
-    backend = connect(endpoint, max_attempts=2, timeout=0.2)
+    backend = connect(endpoint, max_attempts=2, timeout=0.2 if kind == "time_out" else 60)
     scorer = prompted(listing(), Permutation(), backend)
     (done,) = Scheduled(scorer, SlidingWindow(), on_error="unscored").rerank([make_ranking(5)])
     said = {
@@ -161,11 +161,11 @@ def test_the_asynchronous_scorer_is_chosen_by_the_backend(serve: Serve, connect:
 
 
 def test_no_more_requests_are_under_way_than_allowed(serve: Serve, connect: Connect, listing: Any) -> None:
-    endpoint = serve(work=0.005)
+    endpoint = serve(work=0.005, gather=3)
     rerank(connect(endpoint, concurrency=3), listing())
     assert endpoint.peak == 3
     both = connect(endpoint, concurrency=2)
-    endpoint.peak = 0
+    endpoint.peak, endpoint.gather = 0, 2
     both.generate([listing().render(r.query, r.candidates[:5], labels=()) for r in queries(12)])
     assert endpoint.peak == 2
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -18,27 +17,40 @@ from shortlist.train.verdict import Cost
 
 
 @dataclass
-class Paid(Stage):
-    """Loads for a while at its first call; a query costs a call, ten tokens and a hundredth of a second."""
+class Clock:
+    """Stands in for the module time where the gate asks for it: moves only when somebody works."""
 
+    now: float = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@dataclass
+class Paid(Stage):
+    """Loads for 0.4 seconds at its first call; a query costs a call, ten tokens and a hundredth of a second."""
+
+    clock: Clock
     asked: list[str] = field(default_factory=list)
 
     def apply(self, rankings: Sequence[Ranking], k: int | None = None) -> list[Ranking]:
         from dataclasses import replace
 
-        time.sleep(0 if self.asked else 0.4)
+        self.clock.now += 0 if self.asked else 0.4
         done = []
         for ranking in rankings:
-            time.sleep(0.01)
+            self.clock.now += 0.01
             self.asked.append(ranking.query.id)
             call = Call(tuple(ranking.ids), tuple(0.0 for _ in ranking.ids), usage=Usage(1, 8, 2))
             done.append(replace(ranking, trace=(call,)))
         return done
 
 
-def test_costs_stand_per_set_and_query_and_nothing_is_asked_twice() -> None:
+def test_costs_stand_per_set_and_query_and_nothing_is_asked_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     sets = [held_out("a", generated(6, 4, seed=1, name="a")), held_out("b", generated(3, 4, seed=2, name="b"))]
-    new = Paid()
+    clock = Clock()
+    monkeypatch.setattr("shortlist.train.gate.time", clock)
+    new = Paid(clock)
     verdict = gate(Unchanged(), new, sets)
     assert sorted(new.asked) == sorted(r.query.id for held in sets for r in held.rankings)
     plain = json.loads(json.dumps(verdict.to_dict()))
@@ -48,9 +60,9 @@ def test_costs_stand_per_set_and_query_and_nothing_is_asked_twice() -> None:
         assert (cost["queries"], cost["calls"], cost["tokens"], cost["tokens_per_query"]) == (
             queries, queries, 10 * queries, 10,
         )  # fmt: skip
-        assert 0.01 <= cost["seconds_per_query"] < 0.1  # without the time of loading
+        assert cost["seconds_per_query"] == pytest.approx(0.01)  # without the time of loading
         assert row["costs"]["baseline"]["tokens"] == 0
-    assert plain["rows"][0]["costs"]["new"]["first"] >= 0.4
+    assert plain["rows"][0]["costs"]["new"]["first"] == pytest.approx(0.41)
     assert plain["rows"][1]["costs"]["new"]["first"] == 0
     page = verdict.markdown()
     assert "| a | new | 6 | 6 | 60 |" in page

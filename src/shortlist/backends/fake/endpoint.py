@@ -46,6 +46,7 @@ class FakeEndpoint:
     """Started by ``with`` or ``start``; ``url`` is its base without ``/v1``.
 
     api_key: other keys are answered by 401. usage: whether token counts are stated. work: seconds per answer.
+    gather: no request is answered before so many are under way at once (10 s at most; afterwards none waits).
     seen: every request in the order of arrival. peak: the most requests that were being answered at once.
     connections: how many were opened.
     """
@@ -56,12 +57,13 @@ class FakeEndpoint:
     api_key: str | None = None
     usage: bool = True
     work: float = 0.0
+    gather: int = 1
     seen: list[Seen] = field(init=False, default_factory=list)
     peak: int = field(init=False, default=0)
     connections: int = field(init=False, default=0)
     _times: Counter[bytes] = field(init=False, repr=False, default_factory=Counter)
     _busy: int = field(init=False, repr=False, default=0)
-    _lock: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
+    _lock: threading.Condition = field(init=False, repr=False, default_factory=threading.Condition)
     _stopping: threading.Event = field(init=False, repr=False, default_factory=threading.Event)
     _server: ThreadingHTTPServer | None = field(init=False, repr=False, default=None)
 
@@ -95,6 +97,8 @@ class FakeEndpoint:
         with self._lock:
             self._busy += 1
             self.peak = max(self.peak, self._busy)
+            self._lock.notify_all()
+            self._lock.wait_for(lambda: self.peak >= self.gather, timeout=10)
         try:
             yield
         finally:
