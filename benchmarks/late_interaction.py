@@ -115,7 +115,7 @@ def evaluate(folder: Path, options: argparse.Namespace) -> dict[str, object]:
 def best_matches(query: np.ndarray, documents: list[list[np.ndarray]]) -> np.ndarray:
     """The largest cosine and MaxSim over the passages of each document."""
     owner = np.repeat(np.arange(len(documents)), [len(passages) for passages in documents])
-    best = np.full((len(documents), 2), -np.inf)
+    best = np.full((len(documents), 3), -np.inf)
     np.maximum.at(best, owner, match(query, [state for passages in documents for state in passages]))
     return best
 

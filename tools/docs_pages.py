@@ -32,7 +32,7 @@ _TITLES = {
     "listwise": "listwise",
     "attention": "lists read by attention, vectors or a head",
     "reasoning": "reasoning",
-    "chains": "cascades, fallbacks, services",
+    "chains": "cascades, fallbacks, mixtures, services",
 }
 THOUGHTS = 512  # tokens of an answer from which on a method is one that reasons
 
@@ -213,6 +213,17 @@ def quality() -> str:
     return table(("set", "queries", "BM25 (first stage)", "reranked", "difference", "fast model", "ceiling"), rows)
 
 
+def tuned() -> str:
+    """What weights learned from own queries gain, by set, from benchmarks/results."""
+    path = ROOT / "benchmarks" / "results" / "tune.json"
+    shown = (
+        "set", "queries", "late interaction", "tuned", "difference", "interval", "from 25", "from 50", "from 100",
+        "others' weights",
+    )  # fmt: skip
+    rows = [tuple(str(row[name]) for name in shown) for row in json.loads(path.read_text(encoding="utf-8"))["rows"]]
+    return table(shown, rows)
+
+
 def speed() -> str:
     """CPU seconds for 100 pairs with the same cross-encoder weights, by tool, from benchmarks/results."""
     path = ROOT / "benchmarks" / "results" / "cross_encoder.json"
@@ -248,6 +259,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "schedules": schedules,
     "readouts": readouts,
     "quality": quality,
+    "tuned": tuned,
     "speed": speed,
     "results": results,
 }

@@ -68,6 +68,10 @@ def test_nan_scores_are_refused_where_they_enter() -> None:
         Call(("a",), (math.nan,))
     with pytest.raises(ScoreError, match="1 scores came back"):
         Call(("a", "b"), (1.0,))
+    with pytest.raises(ScoreError, match="1 cosine came back"):
+        Call(("a", "b"), (1.0, 2.0), parts={"cosine": (1.0,)})
+    with pytest.raises(ScoreError, match="'b'"):
+        Call(("a", "b"), (1.0, 2.0), parts={"cosine": (1.0, math.nan)})
 
 
 def test_usage_and_repairs_add_up_over_the_trace() -> None:

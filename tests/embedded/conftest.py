@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 from collections.abc import Callable
@@ -19,15 +18,9 @@ HIDDEN, LAYERS, HEADS, INNER, POSITIONS = 32, 2, 4, 64, 64
 
 
 @pytest.fixture(scope="session")
-def build_tool() -> ModuleType:
-    """tools/build_default_model.py as a module."""
-    path = Path(__file__).parents[2] / "tools" / "build_default_model.py"
-    spec = importlib.util.spec_from_file_location("build_default_model", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def build_tool(script: Callable[[str], ModuleType]) -> ModuleType:
+    """What builds the default model's folder."""
+    return script("tools/build_default_model")
 
 
 def tokenizer() -> Tokenizer:

@@ -56,6 +56,29 @@ def test_queries_are_not_kept(tiny: Path, tmp_path: Path) -> None:
     assert cached.split_document("a flea") == ["a flea"]
 
 
+def test_where_a_document_is_split_is_found_out_once(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached, asked, split = CachedEncoder(Encoder(tiny, max_length=12), tmp_path), [], Encoder.split
+    expected = {text: cached.encoder.split_document(text) for text in (*TEXTS, "the flea lives " * 40)}
+    assert max(map(len, expected.values())) > 5
+
+    def counted(self: Encoder, text: str, *, overlap: int = 32) -> object:
+        asked.append(text)
+        return split(self, text, overlap=overlap)
+
+    monkeypatch.setattr(Encoder, "split", counted)
+    for _ in range(2):
+        assert {text: cached.split_document(text) for text in expected} == expected
+    assert asked == list(expected)
+    monkeypatch.setattr("shortlist.backends.embedded.cached._SPLITS", 3)
+    for _ in range(2):
+        assert {text: cached.split_document(text + " ") for text in expected} == {
+            text: cached.encoder.split_document(text + " ") for text in expected
+        }
+    assert len(cached._borders) <= 3, "it forgets before it grows"
+
+
 def test_another_encoder_does_not_meet_these_entries(tmp_path: Path) -> None:
     cache = StateCache(tmp_path / "c.sqlite")
     cache.put("one", TEXTS[:1], [entry(0)])

@@ -48,7 +48,8 @@ def test_a_line_holds_everything(ranking: Ranking) -> None:
 
 def test_the_trace_is_kept(tmp_path: Path) -> None:
     call = Call(("a", "b"), (1.0, float("-inf")), "[2] > [1]", (Repair("truncated", 2, "x"),), Usage(3, 10, 5, 1, 0.25))
-    ranking = Ranking(Query("q", "x"), trace=(call, Call((), ())))
+    told = Call(("a", "b"), (1.0, 2.0), parts={"cosine": (0.5, float("-inf")), "maxsim": (0.25, 1.0)})
+    ranking = Ranking(Query("q", "x"), trace=(call, Call((), ()), told))
     write_jsonl([ranking], tmp_path / "r.jsonl")
     (back,) = read_jsonl(tmp_path / "r.jsonl")
     assert back.trace == ranking.trace
@@ -88,6 +89,10 @@ GOOD = to_line(Ranking(Query("q", ""), (Candidate(Document("d", "x"), 1.0),)))
         (('"score": 1.0}', '"score": 1.0}, {"id": "d"}'), "documents listed twice"),
         (('"candidates": [', '"trace": [{"group": ["a"], "scores": []}], "candidates": ['), "scores came back"),
         (('"candidates": [', '"trace": [{"group": [], "scores": [], "usage": {"x": 1}}], "candidates": ['), "trace: "),
+        (
+            ('"candidates": [', '"trace": [{"group": [], "scores": [], "parts": {"x": 1}}], "candidates": ['),
+            r"parts\['x'\]",
+        ),
         (('{"id": "q", "text": ""}', '"q"'), "an object under 'query'"),
     ],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -17,13 +16,9 @@ Reader = Callable[..., tuple[list[Document], FileReport]]
 
 
 @pytest.fixture(scope="session")
-def samples() -> ModuleType:
+def samples(script: Callable[[str], ModuleType]) -> ModuleType:
     """The module that makes the files."""
-    spec = importlib.util.spec_from_file_location("ingest_files", Path(__file__).with_name("files.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("tests/ingest/files")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -156,16 +155,9 @@ def trained() -> Path:
 
 
 @pytest.fixture(scope="session")
-def build_tool() -> ModuleType:
-    """tools/build_tiny_models.py as a module: the generator of queries."""
-    path = TESTS.parent / "tools" / "build_tiny_models.py"
-    spec = importlib.util.spec_from_file_location("build_tiny_models", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+def build_tool(script: Callable[[str], ModuleType]) -> ModuleType:
+    """The generator of queries that the tiny model can rank."""
+    return script("tools/build_tiny_models")
 
 
 @pytest.fixture(scope="session")

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 
 @pytest.fixture
-def everything(tmp_path: Path) -> Path:
+def everything(tmp_path: Path, script: Callable[[str], ModuleType]) -> Path:
     """A folder with good and bad files of every kind."""
-    path = Path(__file__).parents[1] / "ingest" / "files.py"
-    spec = importlib.util.spec_from_file_location("ingest_files", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return Path(module.folder_of_everything(tmp_path / "docs"))
+    return Path(script("tests/ingest/files").folder_of_everything(tmp_path / "docs"))

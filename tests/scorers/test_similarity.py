@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shortlist.backends.similarity import combine, match, min_max
+from shortlist.backends.similarity import combine, feedback, match, min_max
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:
@@ -18,7 +18,8 @@ def slow(query: np.ndarray, passages: list[np.ndarray]) -> np.ndarray:
     rows = []
     for states in passages:
         best = [max(cosine(q, t) for t in states) for q in query]
-        rows.append([cosine(query.mean(axis=0), states.mean(axis=0)), sum(best) / len(best)])
+        back = [max(cosine(q, t) for q in query) for t in states]
+        rows.append([cosine(query.mean(axis=0), states.mean(axis=0)), sum(best) / len(best), sum(back) / len(back)])
     return np.array(rows)
 
 
@@ -50,7 +51,7 @@ def test_states_of_zeros_and_no_tokens_are_no_match() -> None:
     found = match(some, [zeros, none, some])
     assert found[:, 0].tolist() == pytest.approx([0, 0, 1])
     assert np.isfinite(found).all()
-    assert match(none, [some]).tolist() == [[0, 0]]
+    assert match(none, [some]).tolist() == [[0, 0, 0]]
 
 
 def test_order_of_the_list_does_not_matter() -> None:
@@ -60,3 +61,19 @@ def test_order_of_the_list_does_not_matter() -> None:
     forward = combine(match(query, passages), [1, 2, 3, 4])
     shuffled = combine(match(query, [passages[i] for i in order]), [[1, 2, 3, 4][i] for i in order])
     np.testing.assert_allclose(shuffled, forward[order], atol=1e-6)
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=7), st.integers(1, 4), st.integers(0, 1000))
+def test_feedback_is_its_definition(lengths: list[int], first: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    passages = [random.normal(size=(n, 8)) for n in lengths]
+    scores = random.permutation(len(lengths)).tolist()
+    means = [states.mean(axis=0) / np.linalg.norm(states.mean(axis=0)) for states in passages]
+    best = sorted(range(len(lengths)), key=lambda i: -scores[i])[:first]
+    asked = sum(means[i] for i in best)
+    np.testing.assert_allclose(feedback(passages, scores, first), [cosine(asked, mean) for mean in means], atol=1e-5)
+
+
+def test_feedback_of_nothing_is_nothing() -> None:
+    assert feedback([], []).tolist() == []
+    assert feedback([np.zeros((0, 4)), np.ones((1, 4))], [2, 1]).tolist() == pytest.approx([0, 1])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -59,14 +57,9 @@ def connected(server: LanguageModelServer, **params: Any) -> OpenAICompatible:
 
 
 @pytest.fixture(scope="module")
-def generated() -> ModuleType:
-    """tools/build_tiny_models.py: the generator of queries that the model can rank."""
-    spec = importlib.util.spec_from_file_location("build_tiny", TESTS.parent / "tools" / "build_tiny_models.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+def generated(script: Callable[[str], ModuleType]) -> ModuleType:
+    """The generator of queries that the model can rank."""
+    return script("tools/build_tiny_models")
 
 
 def chat(text: str, **more: Any) -> Request:

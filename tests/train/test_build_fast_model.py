@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -16,13 +16,8 @@ from shortlist.train.folders import weights_of
 
 
 @pytest.fixture(scope="module")
-def tool() -> ModuleType:
-    path = Path(__file__).parents[2] / "tools" / "build_fast_model.py"
-    spec = importlib.util.spec_from_file_location("build_fast_model", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def tool(script: Callable[[str], ModuleType]) -> ModuleType:
+    return script("tools/build_fast_model")
 
 
 def test_samples_hold_texts_of_like_length_of_the_wanted_sources(tool: ModuleType, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from ..core.protocols import Schedule
 from ..core.registry import RERANKERS
 from ..core.types import Candidate, Document, Query
-from ..drive import Fallback, Scheduled
+from ..drive import Fallback, Mixture, Scheduled
 from ..drive.simulate import cost
 from ..drive.trial import Trial, trial
 from ..pipeline import Cutoff, Head, Then
@@ -57,15 +57,16 @@ def cost_rows(
 
 
 def schedule_of(reranker: object) -> Schedule | None:
-    """The schedule by which a method asks: of a chain its stages' one after the other, of a fallback the first one's.
+    """The schedule by which a method asks: of a chain or a mixture its stages' one after the other, of a fallback the
+    first one's.
 
-    None when it has none. In a chain all stages are taken to have the same judge.
+    None when it has none. All stages are taken to have the same judge.
     """
     if isinstance(reranker, Fallback):
         return schedule_of(reranker.stages[0])
     if isinstance(reranker, Cutoff):
         return schedule_of(reranker.stage)
-    if isinstance(reranker, Then):
+    if isinstance(reranker, (Then, Mixture)):
         first, *rest = reranker.stages
         whole = schedule_of(first)
         for stage in rest:
@@ -96,12 +97,12 @@ def _row(name: str, n: int, passage_tokens: int, seeds: Sequence[int], known: di
 
 
 def _stages(reranker: object, n: int) -> list[tuple[Scheduled, int]]:
-    """The parts of a chain that ask something, each with the number of documents that it is given."""
+    """The parts of a chain or a mixture that ask something, each with the number of documents that it is given."""
     if isinstance(reranker, Fallback):
         return _stages(reranker.stages[0], n)
     if isinstance(reranker, (Cutoff, Head)):
         return _stages(reranker.stage, min(n, reranker.k) if isinstance(reranker, Head) else n)
-    if isinstance(reranker, Then):
+    if isinstance(reranker, (Then, Mixture)):
         return [part for stage in reranker.stages for part in _stages(stage, n)]
     return [(reranker, n)] if isinstance(reranker, Scheduled) else []
 

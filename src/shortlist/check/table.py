@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..core.protocols import Schedule
 from ..core.registry import RERANKERS
-from ..drive import Fallback, Scheduled
+from ..drive import Fallback, Mixture, Scheduled
 from ..drive.simulate import cost
 from ..pipeline import Head, Then
 from ..scorers import Prompted
@@ -51,12 +51,12 @@ def _row(name: str, n: int) -> MethodRow:
 
 
 def spent(reranker: object, n: int) -> tuple[float, float] | tuple[None, None]:
-    """Calls and steps for ``n`` candidates; of a cascade all stages', of a fallback chain the first one's."""
+    """Calls and steps for ``n`` candidates; of a cascade or mixture all stages', of a fallback the first one's."""
     if isinstance(reranker, Fallback):
         return spent(reranker.stages[0], n)
     if isinstance(reranker, Head):
         return spent(reranker.stage, min(n, reranker.k))
-    if isinstance(reranker, Then):
+    if isinstance(reranker, (Then, Mixture)):
         stages = [spent(stage, n) for stage in reranker.stages]
         known = [(calls, steps) for calls, steps in stages if calls is not None and steps is not None]
         return (sum(c for c, _ in known), sum(s for _, s in known)) if len(known) == len(stages) else (None, None)
@@ -86,6 +86,8 @@ def parts_of(reranker: object) -> str:
         return f"top({reranker.k}, {parts_of(reranker.stage)})"
     if isinstance(reranker, Fallback):
         return ", else ".join(map(parts_of, reranker.stages))
+    if isinstance(reranker, Mixture):
+        return " + ".join(map(parts_of, reranker.stages))
     if not isinstance(reranker, Scheduled):
         return type(reranker).__name__ if reranker is not None else ""
     scorer = reranker.scorer

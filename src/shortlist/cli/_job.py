@@ -103,3 +103,14 @@ def source_of(args: argparse.Namespace, *, first_stage: Path, depth: int, bad: A
     if args.run is not None:
         return source.from_run(args.run, corpus=args.corpus, queries=args.queries, depth=depth, bad=bad)
     return source.from_file(args.input, format=args.format, bad=bad)
+
+
+def judgements_of(args: argparse.Namespace) -> Path | None:
+    """The file with judgements (--qrels, or --data's of --split), where there is one."""
+    from ..data.dataset import load_dataset
+
+    if args.qrels is not None:
+        return Path(args.qrels)
+    if args.data is not None and load_dataset(args.data).splits:
+        return load_dataset(args.data).qrels_path(args.split)
+    return None

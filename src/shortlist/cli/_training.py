@@ -1,4 +1,4 @@
-"""What ``train`` and ``distil`` share: changes to a recipe, and what is said when it has been carried out."""
+"""What ``train``, ``distil`` and ``tune`` share: changes to a recipe, the folder, and what is said when it is done."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import json
 import shlex
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from ._progress import progress_bar
 if TYPE_CHECKING:
     from ..train.recipe import Recipe
     from ..train.run import Result
+    from ..train.verdict import Verdict
 
 EXIT_REJECTED = 4
 _FEW = 30  # held-out queries
@@ -41,6 +43,19 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     add("--resume", action="store_true", help="continue a killed training in FOLDER")
     add("--smoke", action="store_true", help="try it out: tiny random model, generated data, a few updates")
     add("--quiet", action="store_true", help="no progress bar and no summary")
+
+
+@contextmanager
+def made(folder: Path) -> Iterator[None]:
+    """The folder is there inside; afterwards what was made for nothing is gone again."""
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        for place in missing:
+            with suppress(OSError):  # something was written into it
+                place.rmdir()
 
 
 def recipe_of(args: argparse.Namespace, name: str) -> Recipe:
@@ -113,14 +128,12 @@ def _said(result: Result, *, smoke: bool) -> list[str]:
         say.append(f"{len(trained.looks)} looks at the dev set, best {best:.4f}; weights of update {trained.kept}")
     say += result.leaks.lines()
     if result.verdict is not None:
-        _, row = result.verdict.rows[-1]
-        against = result.verdict.baseline.partition(",")[0]
-        say.append(f"{result.verdict.measure} against {against}: {row.baseline_mean:.4f} -> {row.mean:.4f} "
-                   f"({row.low:+.4f}..{row.high:+.4f}), {result.verdict.said}")  # fmt: skip
+        found, *doubt = verdict_lines(result.verdict)
+        say.append(found)
         if smoke:
             say.append("a smoke run shows that everything runs; a tiny random model learns nothing worth a figure")
-        elif (queries := row.wins + row.ties + row.losses) < _FEW:
-            say.append(f"{queries} held-out queries decide little")
+        else:
+            say += doubt
     if result.report is not None:
         note = f" ({result.report.note})" if result.report.note else ""
         say.append(f"curves, verdict and facts: {result.report.page}{note}")
@@ -130,6 +143,16 @@ def _said(result: Result, *, smoke: bool) -> list[str]:
         known = {name: value for name, value in given.items() if value is not None}
         call += [word for name, value in known.items() for word in (flag, f"{name}={_toml(value)}")]
     return [*say, f"run it with: {shlex.join(call)}"]
+
+
+def verdict_lines(verdict: Verdict) -> list[str]:
+    """What the gate found, and a warning when few queries decided."""
+    _, row = verdict.rows[-1]
+    against = verdict.baseline.partition(",")[0]
+    change = f"{row.baseline_mean:.4f} -> {row.mean:.4f} ({row.low:+.4f}..{row.high:+.4f})"
+    said = [f"{verdict.measure} against {against}: {change}, {verdict.said}"]
+    queries = row.wins + row.ties + row.losses
+    return [*said, f"{queries} held-out queries decide little"] if queries < _FEW else said
 
 
 def _toml(value: Any) -> str:

@@ -12,16 +12,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ConfigError, InputError
-from ._job import DEPTH, add_inputs, params_of, source_of
+from ._job import DEPTH, add_inputs, judgements_of, params_of, source_of
 from ._progress import progress_bar
-from ._training import add_training, carry_out, recipe_of
+from ._training import add_training, carry_out, made, recipe_of
 
 if TYPE_CHECKING:
     from ..core.types import Query, Ranking
@@ -75,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     recipe = recipe_of(args, named if named in available_recipes() else args.student)
     taught = Path(args.output) / "training" / "taught.jsonl"
     check_begun(taught.parent, resume=args.resume)
-    with _made(taught.parent):
+    with made(taught.parent):
         _teach(args, taught, recipe)
     _check_usable(taught)
     return carry_out(args, replace(recipe, data=(Data(str(taught), args.licence, ", ".join(args.teacher)),)))
@@ -114,19 +113,6 @@ def answers_of(args: argparse.Namespace) -> Answers | None:
     return Answers(args.answers == "all", args.least_ndcg)
 
 
-@contextmanager
-def _made(folder: Path) -> Iterator[None]:
-    """The folder is there inside; afterwards what was made for nothing is gone again."""
-    missing = [place for place in (folder, *folder.parents) if not place.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        yield
-    finally:
-        for place in missing:
-            with suppress(OSError):  # something was written into it
-                place.rmdir()
-
-
 def _teach(args: argparse.Namespace, taught: Path, recipe: Recipe) -> None:
     from ..formats.lines import Bad
     from ..jobs.source import Source
@@ -139,7 +125,7 @@ def _teach(args: argparse.Namespace, taught: Path, recipe: Recipe) -> None:
         source = Source(first_stage(generated(24, 8, seed=1)), 24)
     else:
         source = source_of(args, first_stage=taught.with_name("first-stage.trec"), depth=args.depth, bad=bad)
-    judgements = None if args.smoke else _judgements(args)
+    judgements = None if args.smoke else judgements_of(args)
     if judgements is not None:
         source = replace(source, inputs={**source.inputs, "qrels": judgements})
     if taught.exists() and not args.restart:
@@ -182,17 +168,6 @@ def _measured_on(recipe: Recipe) -> dict[str, list[Query]]:
 
     sets = [load_dataset(folder) for folder in (*recipe.gate.sets, *recipe.dev.sets)]
     return {dataset.name: list(dataset.judged().values()) for dataset in sets}
-
-
-def _judgements(args: argparse.Namespace) -> Path | None:
-    """The file with judgements, where there is one."""
-    from ..data.dataset import load_dataset
-
-    if args.qrels is not None:
-        return Path(args.qrels)
-    if args.data is not None and load_dataset(args.data).splits:
-        return load_dataset(args.data).qrels_path(args.split)
-    return None
 
 
 def _judged(source: Source, judgements: Path | None) -> Iterable[Ranking]:

@@ -154,7 +154,8 @@ class Repair:
 class Call:
     """One group put to a scorer: the unit of tracing, cost, caching and distillation.
 
-    group: document ids in presentation order. scores: one per document, finite or ``MISSING``.
+    group: document ids in presentation order. scores: one per document, finite or ``MISSING``. parts: what the scores
+    are made of, where a scorer tells it: name -> one number per document, as they are before any scaling.
     """
 
     group: tuple[str, ...]
@@ -162,15 +163,19 @@ class Call:
     output: str = ""
     repairs: tuple[Repair, ...] = ()
     usage: Usage = ONE_CALL
+    parts: Mapping[str, Scores] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        if len(self.scores) != len(self.group):
-            raise ScoreError(
-                f"{len(self.group)} documents {self.group[:5]} were shown, {len(self.scores)} scores came back"
-            )
-        for doc_id, score in zip(self.group, self.scores, strict=True):
-            if math.isnan(score) or score == math.inf:
-                raise ScoreError(f"document {doc_id!r}: score {score} is not finite; use MISSING (-inf) for 'no score'")
+        for name, scores in (("scores", self.scores), *self.parts.items()):
+            if len(scores) != len(self.group):
+                raise ScoreError(
+                    f"{len(self.group)} documents {self.group[:5]} were shown, {len(scores)} {name} came back"
+                )
+            for doc_id, score in zip(self.group, scores, strict=True):
+                if math.isnan(score) or score == math.inf:
+                    raise ScoreError(
+                        f"document {doc_id!r}: score {score} is not finite; use MISSING (-inf) for 'no score'"
+                    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from .budget import Budget
 from .fallback import Fallback
 from .limits import budgeted, limited, outage
+from .mixture import Mixture
 from .scheduled import Scheduled
 
-__all__ = ["Budget", "Fallback", "Scheduled", "budgeted", "limited", "outage"]
+__all__ = ["Budget", "Fallback", "Mixture", "Scheduled", "budgeted", "limited", "outage"]

@@ -3,9 +3,9 @@ scale, trace).
 
 A line is ``{"shortlist": 1, "query": {"id", "text"}, "status", "scale", "reason", "repairs": {kind: how often},
 "usage": {"calls", "prompt_tokens", ...}, "candidates": [{"id", "text", "score"}], "trace": [{"group": ids, "scores",
-"output", "repairs": [{"kind", "count", "detail"}], "usage"}]}``; fields that are empty are left out. ``repairs`` and
-``usage`` of a ranking are what its trace adds up to: they are there to be looked at, and not read. ``first_rank``
-counts from 1 in the file. A score of -inf (no score in this call) is the string "missing".
+"output", "repairs": [{"kind", "count", "detail"}], "usage", "parts": {name: numbers}}]}``; fields that are empty are
+left out. ``repairs`` and ``usage`` of a ranking are what its trace adds up to: they are there to be looked at, and not
+read. ``first_rank`` counts from 1 in the file. A score of -inf (no score in this call) is the string "missing".
 """
 
 from __future__ import annotations
@@ -125,6 +125,8 @@ def _call(call: Call) -> Record:
         record["repairs"] = [{"kind": r.kind, "count": r.count, "detail": r.detail} for r in call.repairs]
     if call.usage != Usage(calls=1):
         record["usage"] = _usage(call.usage)
+    if call.parts:
+        record["parts"] = {name: [_number(s) for s in scores] for name, scores in call.parts.items()}
     return record
 
 
@@ -161,13 +163,15 @@ def _read_candidate(record: Record) -> Candidate:
 def _read_call(record: Record) -> Call:
     usage = as_object(record.get("usage", {"calls": 1}), "an object under 'usage'")
     repairs = [as_object(r, "an object in 'repairs'") for r in as_list(record.get("repairs", []), "repairs")]
+    parts = as_object(record.get("parts", {}), "an object under 'parts'")
     try:
         return Call(
             tuple(as_list(record.get("group"), "group")),
-            tuple(_special(s, "scores") for s in as_list(record.get("scores"), "scores")),
+            _special_numbers(record.get("scores"), "scores"),
             string(record.get("output", ""), "output"),
             tuple(Repair(**repair) for repair in repairs),
             Usage(**usage),
+            {name: _special_numbers(scores, f"parts[{name!r}]") for name, scores in parts.items()},
         )
     except TypeError as error:
         raise ValueError(f"trace: {error}") from error
@@ -190,6 +194,10 @@ def _special(value: Any, what: str) -> float:
     if isinstance(value, str) and value in _SPECIAL:
         return _SPECIAL[value]
     return number(value, what)
+
+
+def _special_numbers(values: Any, what: str) -> tuple[float, ...]:
+    return tuple(_special(value, what) for value in as_list(values, what))
 
 
 def _score(record: Record, key: str) -> float | None:

@@ -18,7 +18,8 @@ from ..core.registry import RERANKERS
 from ..pipeline import Stage
 
 Written = str | Mapping[str, Any]
-"""A method's name, or a table: ``method``, the method's own parameters, and ``depth`` where that has a meaning."""
+"""A method's name, or a table: ``method``, the method's own parameters, ``name`` to be called otherwise, and ``depth``
+where that has a meaning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +45,15 @@ def built(
 
 def _built(written: Written, model: str | None, options: Mapping[str, Any] | None, backend: Any) -> Named:
     name = _name(written)  # also checks what was written
-    own = {} if isinstance(written, str) else {key: v for key, v in written.items() if key not in ("method", "depth")}
+    table = {} if isinstance(written, str) else dict(written)
+    depth, called = table.pop("depth", None), table.pop("name", name)
+    own = {key: value for key, value in table.items() if key != "method"}
     if "model" not in own and "backend" not in own:
         shared = {"backend": backend} if backend is not None else {}
         if not shared and _takes(name, "options"):
             shared = {"model": model, "options": {**(options or {}), **own.pop("options", {})}}
         own |= {key: value for key, value in shared.items() if _takes(name, key)}
-    depth = None if isinstance(written, str) else written.get("depth")
-    return Named(name, RERANKERS.load(name, **own), depth)
+    return Named(str(called), RERANKERS.load(name, **own), depth)
 
 
 def _name(written: Written) -> str:

@@ -10,15 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from ..backends.similarity import FIRST_STAGE_WEIGHT, combine, match
+from ..backends.similarity import FIRST_STAGE_WEIGHT, combine, feedback, match
 from ..core.protocols import Capability, Comparable, ScoredGroup, TokenStateBackend
-from ..core.types import Call, Scale, Usage
+from ..core.types import Call, Scale, Scores, Usage
 from ._fit import fits, query_repairs, split_for
 from .passages import Aggregate, aggregate, split_all, split_repair
+
+PARTS = ("cosine", "maxsim", "reverse-maxsim", "feedback")
+"""What a call says beside its scores: the first two are in the sum; all are there for a mixture to weigh."""
 
 
 @dataclass(frozen=True)
@@ -61,21 +65,30 @@ class LateInteraction:
             dict(zip(distinct, self.backend.token_states(distinct, kind="document"), strict=True)) if distinct else {}
         )
         shown = [states[text] for text in passages]
-        scores = self._list_scores(query_states, shown, sizes, [_first_score(c) for c in candidates])
+        scores, parts = self._list_scores(query_states, shown, sizes, [_first_score(c) for c in candidates])
         (said,) = query_repairs(self.backend, [query])
         repairs = (*said, *(r for size in sizes for r in split_repair(size)))
         tokens = len(query_states) + sum(map(len, states.values()))  # a row each, also where a cache had them
-        return Call(tuple(c.id for c in candidates), scores, "", repairs, Usage(calls=1, prompt_tokens=tokens))
+        usage = Usage(calls=1, prompt_tokens=tokens)
+        return Call(tuple(c.id for c in candidates), scores, "", repairs, usage, parts)
 
     def _list_scores(
         self, query: Any, passages: Sequence[Any], sizes: Sequence[int], first: Sequence[float | None]
-    ) -> tuple[float, ...]:
+    ) -> tuple[Scores, dict[str, Scores]]:
         matches = match(query, passages)
         columns = [aggregate(column.tolist(), sizes, self.aggregate) for column in matches.T]
         known = [score for score in first if score is not None]
-        table = np.array(columns).T
-        scores = combine(table, known if len(known) == len(first) else None, first_weight=self.first_stage)
-        return tuple(float(score) for score in scores)
+        scores = combine(
+            np.array(columns).T, known if len(known) == len(first) else None, first_weight=self.first_stage
+        ).tolist()
+        nearest = feedback(_one_each(passages, matches[:, 0], sizes), scores).tolist()
+        return tuple(scores), dict(zip(PARTS, map(tuple, (*columns, nearest)), strict=True))
+
+
+def _one_each(passages: Sequence[Any], cosines: Any, sizes: Sequence[int]) -> list[Any]:
+    """Of every document the passage whose mean is nearest to the query's."""
+    starts = np.cumsum([0, *sizes])
+    return [passages[a + int(np.argmax(cosines[a:b]))] for a, b in pairwise(starts)]
 
 
 def _first_score(candidate: Any) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
@@ -15,6 +16,7 @@ from .encoder import Encoder, Kind, States
 from .state_cache import StateCache, pack, unpack
 
 _CHUNK = 256  # passages encoded between two writes: what a killed job loses at most
+_SPLITS = 50_000  # documents whose borders are remembered, some 150 bytes each
 
 
 @dataclass
@@ -23,12 +25,15 @@ class CachedEncoder:
 
     folder: where the file is, by default the user's cache folder. limit_mb: its size, above which the oldest go.
     New states pass through the cache's rounding too, so that a first and a repeated search give the same numbers.
+    Where a document was split is remembered in memory: finding it out again would take as long as the rest of a
+    repeated search.
     """
 
     encoder: Encoder = field(default_factory=Encoder)
     folder: str | Path | None = None
     _: KW_ONLY
     limit_mb: int = 2048
+    _borders: dict[bytes, list[tuple[int, int]]] = field(init=False, repr=False, default_factory=dict)
 
     @cached_property
     def cache(self) -> StateCache:
@@ -46,7 +51,14 @@ class CachedEncoder:
 
     def split_document(self, text: str, *, query: str = "") -> list[str]:
         """As ``Encoder.split_document``."""
-        return self.encoder.split_document(text, query=query)
+        name = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        borders = self._borders.get(name)
+        if borders is None:
+            borders = [(passage.start, passage.end) for passage in self.encoder.split(text)]
+            if len(self._borders) >= _SPLITS:
+                self._borders = {}  # not one by one: other threads may be reading
+            self._borders[name] = borders
+        return [text[start:end] for start, end in borders]
 
     def lengths(self, texts: Sequence[str], *, kind: Kind = "document") -> list[Length]:
         """As ``Encoder.lengths``."""
