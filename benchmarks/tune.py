@@ -3,7 +3,7 @@
     SHORTLIST_DATA=... python benchmarks/tune.py [SET ...] [--strength 3]
 
 nDCG@10 of late interaction alone, and of the mixture of it, its parts and the first stage, where every query is ranked
-by weights that were learned without it (5 folds; 95 % bootstrap interval of the difference). "from N": the mean
+by weights that were learned without it (20 folds; 95 % bootstrap interval of the difference). "from N": the mean
 difference on the other queries when N are learned from, three draws. "others' weights": the difference with weights
 that were learned on all the other collections together. CPU s: of learning and ranking in all folds, the
 encoding apart. The columns and the strength of the penalty were chosen on these collections, halves of their queries

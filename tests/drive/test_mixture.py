@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from shortlist import Candidate, Document, Query, Ranking, Scale
 from shortlist.core.errors import ConfigError
 from shortlist.core.types import MISSING, Call
-from shortlist.drive import Mixture, limited
+from shortlist.drive import Fallback, Mixture, limited
+from shortlist.drive.mixture import columns
 from shortlist.pipeline import Stage
 
 WORDS = ("ant", "bee", "cow", "doe", "eel")
@@ -148,10 +149,86 @@ def test_what_makes_no_mixture_is_refused(names: tuple[str, ...], weights: dict[
         Mixture((stage, stage), names, weights)
 
 
-def test_a_part_that_is_not_told_is_named() -> None:
+def test_a_part_that_is_not_told_makes_a_query_partial() -> None:
     stage = Says(table(1, 2, 3, 4, 5), {"length": table(1, 2, 3, 4, 5)})
-    with pytest.raises(ConfigError, match=r"'one.age': its stage tells no such part; it tells \['one.length'\]"):
-        Mixture((stage,), ("one",), {"one.age": 1.0}).apply([start()])
+    (done,) = Mixture((stage,), ("one",), {"one": 1.0, "one.age": 1.0}).apply([start()])
+    assert (done.ids, done.status) == (WORDS[::-1], "partial") and "parts not told: one.age" in done.reason
+
+
+def test_a_fallback_that_tells_parts_for_some_queries_only() -> None:
+    first = Says(table(5, 4, 3, 2, 1), {"length": table(1, 2, 3, 4, 9)}, deaf=("bad",))
+    chain = Fallback((first, Says(table(1, 2, 3, 4, 5))), ("first", "second"))
+    good, bad = Mixture((chain,), ("f",), {"f": 0.1, "f.length": 1.0}).apply([start(query="good"), start(query="bad")])
+    assert good.status == "ranked" and good.ids[0] == "eel"
+    assert bad.status == "partial" and bad.ids == WORDS[::-1] and "f.length" in bad.reason
+
+
+def test_a_stage_whose_parts_alone_have_weights_is_heard_when_it_fails() -> None:
+    deaf = Says(table(1, 2, 3, 4, 5), {"length": table(1, 2, 3, 4, 5)}, deaf=("bad",))
+    (partial,) = Mixture((deaf,), ("one",), {"one.length": 1.0, "first-stage": 0.1}).apply([start(query="bad")])
+    assert (partial.ids, partial.status) == (WORDS, "partial") and "I am deaf" in partial.reason
+    (nothing,) = Mixture((deaf,), ("one",), {"one.length": 1.0}).apply([start(query="bad")])
+    assert (nothing.ids, nothing.status) == (WORDS, "unscored") and "I am deaf" in nothing.reason
+    assert [c.score for c in nothing.candidates] == [5.0, 4.0, 3.0, 2.0, 1.0], "with the scores it came with"
+
+
+@dataclass(frozen=True)
+class ByHalves(Stage):
+    """Scores a list in several calls; ``groups`` and their ``parts`` may not cover it, or not agree."""
+
+    groups: tuple[tuple[str, ...], ...]
+    parts: tuple[tuple[str, ...], ...]
+
+    def apply(self, rankings: Sequence[Ranking], k: int | None = None) -> list[Ranking]:
+        calls = tuple(
+            Call(group, tuple(range(len(group))), parts={name: tuple(map(float, range(len(group)))) for name in names})
+            for group, names in zip(self.groups, self.parts, strict=True)
+        )
+        return [r.reorder(range(5), [5.0, 4.0, 3.0, 2.0, 1.0], trace=calls) for r in rankings]
+
+
+@pytest.mark.parametrize(
+    ("groups", "parts", "told"),
+    [
+        ((WORDS[:2], WORDS[2:]), (("a",), ("a",)), True),
+        ((WORDS,), (("a", "b"),), True),
+        ((WORDS[:2],), (("a",),), False),
+        ((WORDS, WORDS[:1]), (("a",), ("a",)), False),
+        ((WORDS[:2], WORDS[2:]), (("a",), ("b",)), False),
+    ],
+)
+def test_parts_are_columns_when_every_document_has_them_once(
+    groups: tuple[tuple[str, ...], ...], parts: tuple[tuple[str, ...], ...], told: bool
+) -> None:
+    (one,) = columns([start()], ["s"], [ByHalves(groups, parts)])
+    assert ("s.a" in one) == told
+
+
+def test_a_failed_query_tells_no_parts() -> None:
+    """A budget may end after a call: what it said of some documents is no column."""
+    call = Call(WORDS, (1.0,) * 5, parts={"a": (1.0, 2.0, 3.0, 4.0, 5.0)})
+
+    @dataclass(frozen=True)
+    class Ended(Stage):
+        def apply(self, rankings: Sequence[Ranking], k: int | None = None) -> list[Ranking]:
+            return [replace(r, status="unscored", reason="no budget", trace=(call,)) for r in rankings]
+
+    (one,) = columns([start()], ["s"], [Ended()])
+    assert set(one) == {"s", "first-stage"}
+
+
+def test_ties_keep_the_order_of_the_first_column_and_k_keeps_a_prefix() -> None:
+    stage = Says(table(1, 1, 1, 1, 1), {"length": table(2, 2, 2, 2, 2)})
+    mixture = Mixture((stage,), ("one",), {"one": 1.0, "one.length": 1.0})
+    assert mixture.rerank([start()])[0].ids == WORDS
+    assert mixture.rerank([start()], k=2)[0].ids == WORDS[:2]
+
+
+def test_a_rerankers_score_is_no_first_stage() -> None:
+    without = start(*[None] * 5)
+    (said,) = columns(Says(table(1, 2, 3, 4, 5)).apply([without]), [], [])
+    assert "first-stage" not in said
+    assert "first-stage" in columns([start()], [], [])[0]
 
 
 def test_limits_reach_the_stages_inside() -> None:

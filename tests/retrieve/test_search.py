@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from shortlist import Query, Ranking
 from shortlist.core.errors import BackendError, ConfigError, UnknownName
+from shortlist.pipeline import Head, Stage, Then
 from shortlist.retrieve import _search
 from shortlist.retrieve._analysis import Analysis
 from shortlist.retrieve._search import Searcher
@@ -92,6 +93,19 @@ def test_a_search_reranks_the_first_stage_and_says_how_long_it_took(
     assert searcher.seconds["load"] >= 0.02
     assert 0.02 <= found.seconds["encode"] <= found.seconds["rerank"] <= found.seconds["total"]
     assert [set(parts) for parts in found.explained] == [{"flea"}] * 3
+
+
+@dataclass(frozen=True)
+class LongestStage(Longest, Stage):
+    """The same as a part of a chain."""
+
+
+def test_models_inside_a_chain_are_loaded_and_timed_too(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chain = Then((LongestStage(), Head(LongestStage(), 2)))
+    monkeypatch.setattr(_search.RERANKERS.__class__, "load", lambda self, name, **params: chain)
+    searcher = Searcher.open(docs, reranker="cascade")
+    assert searcher.seconds["load"] >= 0.04, "both are warm before the first query"
+    assert searcher.search(Query("q", "flea")).seconds["encode"] >= 0.04
 
 
 def test_depth_limits_what_is_reranked(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

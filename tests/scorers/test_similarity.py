@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shortlist.backends.similarity import combine, feedback, match, min_max
+from shortlist.scorers.late import _one_each
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:
@@ -77,3 +78,9 @@ def test_feedback_is_its_definition(lengths: list[int], first: int, seed: int) -
 def test_feedback_of_nothing_is_nothing() -> None:
     assert feedback([], []).tolist() == []
     assert feedback([np.zeros((0, 4)), np.ones((1, 4))], [2, 1]).tolist() == pytest.approx([0, 1])
+
+
+def test_a_long_document_is_the_passage_nearest_to_the_query() -> None:
+    passages = [np.full((1, 2), float(i)) for i in range(5)]
+    chosen = _one_each(passages, np.array([0.1, 0.9, 0.5, 0.2, 0.3]), [3, 2])
+    assert [states[0, 0] for states in chosen] == [1.0, 4.0]

@@ -16,6 +16,7 @@ from shortlist.backends.fake.endpoint import FakeEndpoint
 from shortlist.backends.fake.troubles import Troubles
 from shortlist.cli import main
 from shortlist.cli._training import add_training, recipe_of
+from shortlist.data.dataset import load_dataset
 from shortlist.formats import read, write
 from shortlist.train.generated import generated, lexicon
 
@@ -48,6 +49,8 @@ def test_a_model_is_distilled_and_measured(
     assert said.out == ""
     assert "8 queries taught" in said.err
     assert "not accepted" in said.err
+    asked = len(load_dataset(held).judged())
+    assert said.err.index(f"measuring on {asked} held-out queries") < said.err.index("2 updates on")
     assert f"--with cross-encoder --model {output}" in said.err
     taught = list(read(output / "training" / "taught.jsonl"))
     assert all(c.score is not None for r in taught for c in r.candidates)

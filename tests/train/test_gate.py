@@ -133,3 +133,8 @@ def test_held_out_samples_do_not_tell_the_teachers_order() -> None:
         assert sorted(before.ids) == list(after.ids)  # ids were given in first-stage order
         assert all(c.first_rank is None for c in after.candidates)
         assert made.grades[after.query.id] == {c.id: int(grade_of(c) or 0) for c in before.candidates}
+
+
+def test_one_set_under_two_names_is_refused(sets: list[HeldOut]) -> None:
+    with pytest.raises(ConfigError, match="large and copy are one set"):
+        gate(Unchanged(), Unchanged(), [*sets, HeldOut("copy", sets[0].rankings, sets[0].grades)])

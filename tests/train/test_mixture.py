@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def queries(count: int, *, truth: Sequence[float], seed: int = 0, judged: bool =
         documents = [Document(f"d{i}", "") for i in range(DOCUMENTS)]
         if judged:
             documents = [graded(d, int(i in best)) for i, d in enumerate(documents)]
-        ranking = Ranking(Query(f"q{seed}-{number}", "?"), tuple(map(Candidate, documents)))
+        ranking = Ranking(Query(f"q{seed}-{number}", f"what is {seed} {number}"), tuple(map(Candidate, documents)))
         made.append(Judged(ranking, {name: column(ranking, values[name]) for name in "abc"}))
     return made
 
@@ -120,14 +121,78 @@ def test_the_order_of_the_queries_does_not_matter() -> None:
     assert fit(judged).weights == pytest.approx(fit(judged[::-1]).weights, abs=0.002)
 
 
-def test_columns_that_some_query_lacks_are_left_out() -> None:
-    judged = queries(10, truth=(1.0, 1.0, 0.0))
-    judged[3] = Judged(judged[3].ranking, {name: judged[3].columns[name] for name in "ac"})
-    assert set(fit(judged).weights) == {"a", "c"}
+def test_a_query_that_was_not_scored_is_not_learned_from() -> None:
+    judged = queries(30, truth=(0.3, 1.0, 0.0), seed=6)
+    whole = fit([one for i, one in enumerate(judged) if i not in (0, 7)])
+    first = replace(judged[0].columns["b"], status="unscored", reason="dead")
+    judged[0] = Judged(judged[0].ranking, {**judged[0].columns, "b": first})
+    judged[7] = Judged(judged[7].ranking, {name: judged[7].columns[name] for name in "ac"})
+    found = fit(judged)
+    assert found.queries == 28 and found.weights == whole.weights
+    silent = [Judged(o.ranking, {**o.columns, "a": replace(o.columns["a"], status="unscored")}) for o in judged]
+    with pytest.raises(InputError, match="queries were scored"):
+        fit(silent)
+    one = [silent[0], *judged[1:]]
+    assert list(fit(one).weights) == ["a", "b", "c"], "the first column is the baseline, whoever came first"
+
+
+def test_a_column_that_few_queries_have_is_left_out() -> None:
+    judged = [
+        Judged(one.ranking, {name: column for name, column in one.columns.items() if name != "b" or i < 4})
+        for i, one in enumerate(queries(10, truth=(1.0, 1.0, 0.0)))
+    ]
+    found = fit(judged)
+    assert set(found.weights) == {"a", "c"} and found.queries == 10
+
+
+def test_grades_are_gains_and_junk_is_no_loss() -> None:
+    (one,) = queries(1, truth=(1.0, 0.0, 0.0))
+    grades = [3, 1, -2, *[0] * (DOCUMENTS - 3)]
+    kept = [replace(c, document=graded(c.document, g)) for c, g in zip(one.ranking.candidates, grades, strict=True)]
+    aims = mixture._tables([Judged(replace(one.ranking, candidates=tuple(kept)), one.columns)], "a")[2]
+    assert aims[0].tolist() == [0.75, 0.25, *[0.0] * (DOCUMENTS - 2)]
+
+
+def test_padding_and_missing_scores_count_as_nothing() -> None:
+    first, second = queries(2, truth=(1.0, 0.0, 0.0))
+    short = replace(first.ranking, candidates=first.ranking.candidates[:5])
+    deaf = replace(first.columns["a"].candidates[0], score=-math.inf)
+    own = {"a": replace(first.columns["a"], candidates=(deaf, *first.columns["a"].candidates[1:]))}
+    cut = Judged(short, {"a": replace(own["a"], candidates=tuple(c for c in own["a"].candidates if c.id in short.ids))})
+    table, there, aims = mixture._tables([cut, Judged(second.ranking, {"a": second.columns["a"]})], "a")
+    assert there.sum(axis=1).tolist() == [5, DOCUMENTS] and np.isfinite(table).all() and not table[0, 5:].any()
+    aims[0] = np.eye(1, DOCUMENTS)[0]
+    alone = mixture._loss(table[:1, :5], there[:1, :5], aims[:1, :5], np.array([2.0]), 3.0)[0]
+    assert mixture._loss(table[:1], there[:1], aims[:1], np.array([2.0]), 3.0)[0] == pytest.approx(alone)
+
+
+def test_the_penalty_weighs_less_the_more_queries_there_are() -> None:
+    few, many = (fit(queries(n, truth=(0.0, 1.0, 0.0), seed=3), strength=30).weights for n in (8, 120))
+    assert few["b"] < 0.6 * many["b"]
+
+
+def test_the_sharpness_is_learned_so_that_before_and_after_compare() -> None:
+    judged = queries(20, truth=(0.0, 1.0, 0.0))
+    held = fit(judged, strength=1e9)
+    assert held.weights == pytest.approx({"a": 1.0, "b": 0.0, "c": 0.0}, abs=1e-3)
+    assert held.loss == pytest.approx(held.before, abs=0.01), "the same weights, the same loss"
+    assert fit(judged, strength=0.1).loss < held.before - 0.3
+
+
+def test_two_spellings_of_a_query_are_in_one_fold() -> None:
+    judged = queries(12, truth=(1.0, 0.5, 0.0))
+    asked = [replace(one.ranking.query, text=f"Question {i // 2}{'?' * (i % 2)}") for i, one in enumerate(judged)]
+    named = [Judged(replace(o.ranking, query=q), o.columns) for o, q in zip(judged, asked, strict=True)]
+    before = cross_fitted(named, folds=3)
+    turned = Judged(replace(queries(1, truth=(-1.0, -1.0, 1.0), seed=9)[0].ranking, query=asked[1]), named[1].columns)
+    after = cross_fitted([named[0], turned, *named[2:]], folds=3)
+    assert [c.score for c in before[0].candidates] == [c.score for c in after[0].candidates]
+    with pytest.raises(InputError):
+        cross_fitted([Judged(replace(o.ranking, query=asked[0]), o.columns) for o in judged], folds=3)
 
 
 def test_too_little_to_learn_from_is_said() -> None:
-    with pytest.raises(InputError, match=r"1 of 4 queries have a relevant candidate .* larger --depth"):
+    with pytest.raises(InputError, match=r"1 of 4 queries were scored and have a relevant .* use the candidates' ids"):
         fit([*queries(1, truth=(1.0, 0.0, 0.0)), *queries(3, truth=(1.0, 0.0, 0.0), seed=1, judged=False)])
     with pytest.raises(ConfigError, match="strength=-1"):
         fit(queries(3, truth=(1.0, 0.0, 0.0)), strength=-1)

@@ -1,4 +1,4 @@
-"""What ``train``, ``distil`` and ``tune`` share: changes to a recipe, the folder, and what is said when it is done."""
+"""What ``train``, ``distil`` and ``tune`` share: changes to a recipe, and what is said when it has been carried out."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import json
 import shlex
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,19 +44,6 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     add("--quiet", action="store_true", help="no progress bar and no summary")
 
 
-@contextmanager
-def made(folder: Path) -> Iterator[None]:
-    """The folder is there inside; afterwards what was made for nothing is gone again."""
-    missing = [place for place in (folder, *folder.parents) if not place.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        yield
-    finally:
-        for place in missing:
-            with suppress(OSError):  # something was written into it
-                place.rmdir()
-
-
 def recipe_of(args: argparse.Namespace, name: str) -> Recipe:
     """The recipe with the changes of the command line."""
     from ..train.recipe import read_recipe
@@ -80,8 +66,15 @@ def carry_out(args: argparse.Namespace, recipe: Recipe) -> int:
     from ..train.run import run_recipe
 
     _warn_of_first_stages(recipe)
+
+    def measuring(queries: int) -> None:
+        if not args.quiet:
+            print(f"trained; measuring on {queries} held-out queries", file=sys.stderr)
+
     with progress_bar("training", recipe.settings.steps, quiet=args.quiet) as progress:
-        result = run_recipe(recipe, Path(args.output), resume=args.resume, smoke=args.smoke, progress=progress)
+        result = run_recipe(
+            recipe, Path(args.output), resume=args.resume, smoke=args.smoke, progress=progress, measuring=measuring
+        )
     if not args.quiet and result.trained.main_process:
         print("\n".join(_said(result, smoke=args.smoke)), file=sys.stderr)
     rejected = result.verdict is not None and not result.verdict.accepted

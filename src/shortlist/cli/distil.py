@@ -12,7 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.errors import ConfigError, InputError
 from ._job import DEPTH, add_inputs, judgements_of, params_of, source_of
 from ._progress import progress_bar
-from ._training import add_training, carry_out, made, recipe_of
+from ._training import add_training, carry_out, recipe_of
 
 if TYPE_CHECKING:
     from ..core.types import Query, Ranking
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     recipe = recipe_of(args, named if named in available_recipes() else args.student)
     taught = Path(args.output) / "training" / "taught.jsonl"
     check_begun(taught.parent, resume=args.resume)
-    with made(taught.parent):
+    with _made(taught.parent):
         _teach(args, taught, recipe)
     _check_usable(taught)
     return carry_out(args, replace(recipe, data=(Data(str(taught), args.licence, ", ".join(args.teacher)),)))
@@ -111,6 +112,19 @@ def answers_of(args: argparse.Namespace) -> Answers | None:
             raise ConfigError("--least-ndcg chooses among answers; give --answers clean or --answers all, too")
         return None
     return Answers(args.answers == "all", args.least_ndcg)
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """The folder is there inside; afterwards what was made for nothing is gone again."""
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        for place in missing:
+            with suppress(OSError):  # something was written into it
+                place.rmdir()
 
 
 def _teach(args: argparse.Namespace, taught: Path, recipe: Recipe) -> None:

@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import shutil
 import sys
 import tomllib
-from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ConfigError, InputError
-from ._job import DEPTH, METHOD, add_inputs, judgements_of, source_of
+from ._job import DEPTH, METHOD, add_inputs, judgements_of, method_of, source_of
 from ._progress import progress_bar
-from ._training import EXIT_REJECTED, made, verdict_lines
+from ._training import EXIT_REJECTED, verdict_lines
 
 if TYPE_CHECKING:
     from ..core.types import Ranking
     from ..formats.graded import Grades
-    from ..train.tune import Tuned
+    from ..jobs.source import Source
+    from ..train.tuned import Tuned
 
 _EXAMPLE = '{method = "cross-encoder", model = "FOLDER"}'
 
@@ -41,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--measure", default="nDCG@10", metavar="NAME", help="what is compared")
     add("--margin", type=float, default=0.01, metavar="M", help="how far one set may fall")
     add("--strength", type=float, default=3.0, metavar="S", help="how hard it is to leave the first method alone")
-    add("--folds", type=int, default=5, metavar="N", help="parts that the queries are measured in")
+    add("--folds", type=int, default=20, metavar="N", help="parts that the queries are measured in")
     add("--licence", default="", metavar="NAME", help="of the texts, for the card")
     add("--skip-bad", action="store_true", help="pass over malformed lines")
     add("--quiet", action="store_true", help="no progress bar and no summary")
@@ -50,24 +52,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from ..formats.lines import Bad
     from ..train.gate import held_out_folder
-    from ..train.tune import tune
+    from ..train.tune import ready, tune
 
     output, bad = Path(args.output), Bad(skip=args.skip_bad)
-    stages = [_stage(text) for text in args.stages or [METHOD]]
+    args.method = args.stages[0] if args.stages else None
+    stages = [_stage(text) for text in args.stages or [method_of(args, {})]]
+    if args.depth < 1:
+        raise ConfigError(f"--depth {args.depth}: expected a whole number from 1 up")
+    params = {"measure": args.measure, "margin": args.margin, "strength": args.strength, "folds": args.folds}
+    ready(stages, output, **params)  # what is wrong is said before anything is read
     sets = [held_out_folder(folder, depth=args.depth) for folder in args.held_out]
-    with made(output / "training"):
-        source = source_of(args, first_stage=output / "training/first-stage.trec", depth=args.depth, bad=bad)
-        rankings, judgements = _judged(source.rankings, judgements_of(args))
-        if not rankings:
-            raise InputError("no query is judged; give --qrels FILE, --data FOLDER with qrels, or an INPUT with grades")
+    with TemporaryDirectory() as scratch:
+        first_stage = Path(scratch) / "first-stage.trec"
+        source = source_of(args, first_stage=first_stage, depth=args.depth, bad=bad)
+        rankings, judgements = _judged(source, judgements_of(args))
         with progress_bar("asking", len(rankings), quiet=args.quiet) as progress:
             tuned = tune(
-                stages, rankings, judgements, output, sets=sets, measure=args.measure, margin=args.margin,
-                strength=args.strength, folds=args.folds, licence=args.licence, progress=progress,
+                stages, rankings, judgements, output, sets=sets, **params, licence=args.licence, progress=progress,
                 inputs={**source.inputs, **({"qrels": args.qrels} if args.qrels else {})},
             )  # fmt: skip
+        if first_stage.exists():
+            shutil.copyfile(first_stage, output / "training" / first_stage.name)
     if not args.quiet:
-        print("\n".join(_said(tuned, args.output)), file=sys.stderr)
+        print("\n".join(_said(tuned, args.output, own_grades=judgements_of(args) is None)), file=sys.stderr)
     return 0 if tuned.accepted else EXIT_REJECTED
 
 
@@ -81,32 +88,45 @@ def _stage(text: str) -> str | dict[str, Any]:
     return table
 
 
-def _judged(rankings: Iterable[Ranking], path: Path | None) -> tuple[list[Ranking], Grades]:
-    """The judged queries with grades on their documents, and all judgements."""
-    from ..formats.features import grade_of
-    from ..formats.graded import grades, with_grades
+def _judged(source: Source, path: Path | None) -> tuple[list[Ranking], Grades]:
+    """The judged queries, and all judgements. Raises InputError when there are none."""
+    from ..formats.graded import grades, to_qrels
     from ..formats.qrels import read_qrels
 
+    rankings = list(source.rankings)
     if path is not None:
-        judgements = grades(read_qrels(path))
-        return [r for r in with_grades(rankings, judgements) if r.query.id in judgements], judgements
-    found, own = [], {}
-    for ranking in rankings:
-        known = {c.id: int(grade) for c in ranking.candidates if (grade := grade_of(c)) is not None}
-        if known:
-            found.append(ranking)
-            own[ranking.query.id] = known
-    return found, own
+        found: Grades = grades(read_qrels(path))
+    else:
+        found = grades(to_qrels(rankings))
+    judged = [ranking for ranking in rankings if ranking.query.id in found]
+    if judged:
+        return judged, found
+    if not rankings:
+        raise InputError("no query has candidates: the corpus or the input is empty")
+    if path is None:
+        raise InputError(
+            f"none of {len(rankings)} queries is judged; give --qrels FILE, --data FOLDER with qrels, or an INPUT "
+            'whose candidates have "metadata": {"grade": 1}'
+        )
+    raise InputError(
+        f"none of {len(rankings)} queries is judged in {path}: the queries are called {rankings[0].query.id!r}, those "
+        f"of the judgements {next(iter(found), 'nothing')!r}"
+    )
 
 
-def _said(tuned: Tuned, output: str) -> list[str]:
-    weights = ", ".join(f"{name} {weight:g}" for name, weight in tuned.fit.weights.items() if weight)
+def _said(tuned: Tuned, output: str, *, own_grades: bool) -> list[str]:
+    weights = [f"{name} {w:g}" for name, w in tuned.fit.weights.items() if w or "." not in name]
     found, *doubt = verdict_lines(tuned.own)
     say = [
-        f"weights of {tuned.fit.queries} queries: {weights}",
-        *tuned.leaks.lines(),
+        f"weights of {tuned.fit.queries} queries: {', '.join(weights)}",
+        *(f"{count} queries left out: {why}" for why, count in tuned.left_out.items()),
         f"by weights learned without the query, {found}",
         *(line.replace("held-out ", "") for line in doubt),
     ]
+    if own_grades:
+        say.append(
+            "judgements are those of the candidates: what was not found is unknown, so both figures are too high"
+        )
     say += [] if tuned.held is None else [f"held out, {line}" for line in verdict_lines(tuned.held)]
-    return [*say, f"run it with: {shlex.join(['shortlist', 'rerank', '...', '--with', 'mixture', '--model', output])}"]
+    call = shlex.join(["shortlist", "rerank", "...", "--with", "mixture", "--model", output])
+    return [*say, f"run it with: {call}" if tuned.accepted else f"keep {tuned.own.baseline}; to look at it: {call}"]

@@ -89,6 +89,11 @@ class Candidate:
     def id(self) -> str:
         return self.document.id
 
+    @property
+    def came_with(self) -> float | None:
+        """The first stage's score: the one that was kept, or the document's own before any reranker has seen it."""
+        return self.score if self.first_rank is None and self.first_score is None else self.first_score
+
 
 @dataclass(frozen=True, slots=True)
 class Qrel:
@@ -256,7 +261,7 @@ class Ranking:
                 Candidate(
                     old.document,
                     float(n - rank) if scores is None else _known(scores[i]),
-                    old.score if old.first_rank is None and old.first_score is None else old.first_score,
+                    old.came_with,
                     i if old.first_rank is None else old.first_rank,
                 )
             )

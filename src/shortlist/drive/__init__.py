@@ -2,8 +2,8 @@
 
 from .budget import Budget
 from .fallback import Fallback
-from .limits import budgeted, limited, outage
+from .limits import budgeted, innermost, limited, outage
 from .mixture import Mixture
 from .scheduled import Scheduled
 
-__all__ = ["Budget", "Fallback", "Mixture", "Scheduled", "budgeted", "limited", "outage"]
+__all__ = ["Budget", "Fallback", "Mixture", "Scheduled", "budgeted", "innermost", "limited", "outage"]

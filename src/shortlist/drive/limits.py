@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, Literal
 
@@ -24,6 +24,18 @@ def limited(
         new = tuple(limited(one, budget=budget, on_error=on_error) for one in inner)
         changes[name] = new if isinstance(getattr(stage, name), tuple) else new[0]
     return replace(stage, **changes) if changes else stage  # type: ignore[type-var]
+
+
+def innermost(stage: Stage, change: Callable[[Stage], Stage]) -> Stage:
+    """``stage`` with every stage inside it that holds no others changed; itself changed, when it holds none."""
+    inner = list(_inner(stage))
+    if not inner:
+        return change(stage)
+    changes: dict[str, Any] = {}
+    for name, stages in inner:
+        new = tuple(innermost(one, change) for one in stages)
+        changes[name] = new if isinstance(getattr(stage, name), tuple) else new[0]
+    return replace(stage, **changes)  # type: ignore[type-var]
 
 
 def budgeted(stage: Stage) -> bool:

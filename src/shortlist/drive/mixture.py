@@ -25,8 +25,8 @@ class Mixture(Stage):
 
     names: what the stages are called. weights: column -> weight from 0 up; a column is ``name`` (the stage's score),
     ``name.part`` (a part of it, see ``Call.parts``) or ``first-stage``. A stage without a weight is not run. A column
-    that a query lacks (no first-stage scores, say) adds nothing to it; a query that one of several stages leaves
-    unscored is ``partial``. Scale RELATIVE.
+    that a query lacks for want of first-stage scores adds nothing; see ``mixed`` for stages that do not speak. Scale
+    RELATIVE.
     """
 
     stages: tuple[Stage, ...]
@@ -47,12 +47,21 @@ class Mixture(Stage):
         if not any(self.weights.values()):
             raise ConfigError(f"weights {dict(self.weights)}: expected one above 0")
 
+    def lightened(self) -> Mixture:
+        """The same without the stages that have no weight, whose models nobody needs to load."""
+        kept = [(n, s) for n, s in zip(self.names, self.stages, strict=True) if n in self._wanted]
+        known = {n for n, _ in kept} | {FIRST_STAGE}
+        weights = {column: weight for column, weight in self.weights.items() if _owner(column) in known}
+        return Mixture(tuple(s for _, s in kept), tuple(n for n, _ in kept), weights)
+
+    @property
+    def _wanted(self) -> set[str]:
+        return {_owner(column) for column, weight in self.weights.items() if weight}
+
     def rerank(self, rankings: Sequence[Ranking], *, k: int | None = None) -> list[Ranking]:
-        """New rankings, same order of queries. Raises ConfigError for a weight of a part that its stage does not
-        tell."""
-        wanted = {_owner(column) for column, weight in self.weights.items() if weight}
-        used = [(name, stage) for name, stage in zip(self.names, self.stages, strict=True) if name in wanted]
-        said = columns(rankings, [name for name, _ in used], [stage for _, stage in used])
+        """New rankings, same order of queries; ``k`` keeps a prefix of each."""
+        used = self.lightened()
+        said = columns(rankings, used.names, used.stages)
         return [mixed(ranking, one, self.weights).top(k) for ranking, one in zip(rankings, said, strict=True)]
 
 
@@ -64,7 +73,7 @@ def columns(rankings: Sequence[Ranking], names: Sequence[str], stages: Sequence[
             own[name] = _heard(ranking)
             own |= {f"{name}.{part}": _by(ranking, scores) for part, scores in _parts(before, ranking).items()}
     for own, ranking in zip(found, rankings, strict=True):
-        first = {c.id: c.score if c.first_score is None else c.first_score for c in ranking.candidates}
+        first = {c.id: c.came_with for c in ranking.candidates}
         known = {i: score for i, score in first.items() if score is not None}
         if known and len(known) == len(first):
             own[FIRST_STAGE] = _by(ranking, known)
@@ -72,20 +81,26 @@ def columns(rankings: Sequence[Ranking], names: Sequence[str], stages: Sequence[
 
 
 def mixed(ranking: Ranking, one: Columns, weights: Mapping[str, float]) -> Ranking:
-    """The columns of one query as one ranking; ``ranking`` as it came, unscored, where none of them has a weight. Ties
-    keep the order of the first column.
+    """The columns of one query as one ranking. Ties keep the order of the first column that has a weight.
 
-    Raises ConfigError when a stage that scored the query does not tell a part that has a weight.
+    What has a weight and does not speak (a stage that left the query unscored, a part that it does not tell) makes the
+    result ``partial``; when nothing speaks it is ``ranking`` as it came, ``unscored``.
     """
-    for column, weight in weights.items():
-        owner = one.get(_owner(column))
-        if weight and column not in one and owner is not None and owner.status != "unscored" and owner.candidates:
-            told = [name for name in one if name.startswith(f"{_owner(column)}.")]
-            raise ConfigError(f"weight of {column!r}: its stage tells no such part; it tells {told or 'none'}")
-    used = {name: weights[name] for name in one if weights.get(name)}
+    wanted = [column for column, weight in weights.items() if weight]
+    used = {name: weights[name] for name in one if weights.get(name) and one[name].status != "unscored"}
+    owners = dict.fromkeys(_owner(column) for column in wanted)
+    silent = [one[name] for name in owners if name in one and one[name].status == "unscored"]
     if not used:
-        return replace(ranking, status="unscored", reason="nothing that has a weight in the mixture scores it")
-    return fuse.interpolate([one[name] for name in used], list(used.values()))
+        why = "; ".join(f.reason for f in silent) or "nothing that has a weight in the mixture scores it"
+        trace = (*ranking.trace, *(call for f in silent for call in f.trace[len(ranking.trace) :]))
+        return replace(ranking, status="unscored", reason=why, trace=trace)
+    # one without an opinion: its weight counts for nothing, its reason and its calls are kept
+    done = fuse.interpolate([*(one[name] for name in used), *silent], [*used.values(), *(1.0 for _ in silent)])
+    untold = [c for c in wanted if c not in one and c != FIRST_STAGE and one.get(_owner(c)) not in silent]
+    if untold and ranking.candidates:
+        reasons = [done.reason] if done.reason else []
+        done = replace(done, status="partial", reason="; ".join([*reasons, f"parts not told: {', '.join(untold)}"]))
+    return done
 
 
 def _owner(column: str) -> str:
@@ -106,7 +121,7 @@ def _by(ranking: Ranking, scores: Mapping[str, float]) -> Ranking:
 
 def _parts(before: Ranking, ranking: Ranking) -> dict[str, dict[str, float]]:
     """part -> document -> value, when each document was scored in one call of the stage, which tells its parts."""
-    calls = [call for call in ranking.trace[len(before.trace) :] if call.parts]
+    calls = [call for call in ranking.trace[len(before.trace) :] if call.parts and ranking.status != "unscored"]
     shown = [doc_id for call in calls for doc_id in call.group]
     if not calls or sorted(shown) != sorted(ranking.ids) or len({frozenset(call.parts) for call in calls}) > 1:
         return {}

@@ -211,7 +211,7 @@ class Template:
         return fill(self.body, own if self._body_names <= own.keys() else values | own)
 
     def _score(self, candidate: Candidate) -> str:
-        score = candidate.score if candidate.first_score is None else candidate.first_score
+        score = candidate.came_with
         if score is None:
             raise InputError(
                 f"document {candidate.id!r} has no first-stage score, and the prompt {self.name!r} shows it; "

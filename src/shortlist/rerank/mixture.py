@@ -38,6 +38,10 @@ def build(
     in their tables. weights: a stage's name, ``name.part`` or ``first-stage`` -> weight from 0 up; by default 1 for
     every stage. options: for the stages that ask a language model and name no model. backend: used instead of models.
     """
+    if model is None and not stages:
+        raise ConfigError(
+            "a mixture needs model=FOLDER (--model), which `shortlist tune` writes, or stages and weights"
+        )
     if model is not None:
         if stages or weights:
             raise ConfigError(f"model={str(model)!r} holds stages and weights; give them, or a folder, not both")
@@ -46,7 +50,7 @@ def build(
     if any(one.depth is not None for one in made):
         raise ConfigError("depth: a mixture gives every stage the whole list; use a cascade inside it")
     names = tuple(one.name for one in made)
-    return Mixture(tuple(one.stage for one in made), names, weights or dict.fromkeys(names, 1.0))
+    return Mixture(tuple(one.stage for one in made), names, weights or dict.fromkeys(names, 1.0)).lightened()
 
 
 def read_mixture(folder: Path) -> tuple[list[Written], dict[str, float]]:
@@ -56,7 +60,7 @@ def read_mixture(folder: Path) -> tuple[list[Written], dict[str, float]]:
         found = json.loads(path.read_text(encoding="utf-8"))
         stages, weights = found["stages"], found["weights"]
         return list(stages), {str(name): float(weight) for name, weight in weights.items()}
-    except FileNotFoundError:
-        raise ConfigError(f"{folder} holds no {FILE}; `shortlist tune -o FOLDER` writes one") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise ConfigError(f"{folder} is no folder with a {FILE}; `shortlist tune -o FOLDER` writes one") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f'{path}: expected {{"stages": [...], "weights": {{...}}}}, got {error!r}') from error

@@ -16,6 +16,7 @@ from ..core.registry import RERANKERS
 from ..core.types import Query, Ranking
 from ..data.ingest import by_document
 from ..data.ingest.aggregate import Aggregate
+from ..drive import innermost
 from ._index import DamagedIndex, Index, Progress
 from .bm25 import ENGLISH
 
@@ -135,8 +136,7 @@ def _load(name: str, params: dict[str, Any], folder: Path, clock: _Clock) -> Any
     if name == DEFAULT_RERANKER and "cache" in RERANKERS.info(name).parameters:
         params = {"cache": folder / STATES, **params}
     try:
-        stage = timed(RERANKERS.load(name, **params), clock)
-        _warm_up(stage)
+        stage = innermost(RERANKERS.load(name, **params), lambda one: _warm(timed(one, clock)))
     except UnknownName:
         raise
     except Exception as error:
@@ -146,13 +146,14 @@ def _load(name: str, params: dict[str, Any], folder: Path, clock: _Clock) -> Any
     return stage
 
 
-def _warm_up(stage: Any) -> None:
+def _warm(stage: Any) -> Any:
     """One tiny call, so that loading a model is not counted as the first query's time and a broken one is found now."""
     backend: Any = getattr(getattr(stage, "scorer", None), "backend", None)
     if hasattr(backend, "token_states"):
         backend.token_states(["a"], kind="query")
     elif hasattr(backend, "pair_scores"):
         backend.pair_scores([("a", "a")])
+    return stage
 
 
 @dataclass

@@ -65,7 +65,7 @@ class LateInteraction:
             dict(zip(distinct, self.backend.token_states(distinct, kind="document"), strict=True)) if distinct else {}
         )
         shown = [states[text] for text in passages]
-        scores, parts = self._list_scores(query_states, shown, sizes, [_first_score(c) for c in candidates])
+        scores, parts = self._list_scores(query_states, shown, sizes, [c.came_with for c in candidates])
         (said,) = query_repairs(self.backend, [query])
         repairs = (*said, *(r for size in sizes for r in split_repair(size)))
         tokens = len(query_states) + sum(map(len, states.values()))  # a row each, also where a cache had them
@@ -89,8 +89,3 @@ def _one_each(passages: Sequence[Any], cosines: Any, sizes: Sequence[int]) -> li
     """Of every document the passage whose mean is nearest to the query's."""
     starts = np.cumsum([0, *sizes])
     return [passages[a + int(np.argmax(cosines[a:b]))] for a, b in pairwise(starts)]
-
-
-def _first_score(candidate: Any) -> float | None:
-    score: float | None = candidate.score if candidate.first_score is None else candidate.first_score
-    return score

@@ -75,13 +75,9 @@ class SelfConsistent(Stage):
     def _shown(self, ranking: Ranking, run: int) -> Ranking:
         """What a run sees; first ranks and scores stay those of the ranking that was given."""
         placed = [
-            Candidate(
-                c.document, c.score,
-                c.score if c.first_rank is None and c.first_score is None else c.first_score,
-                i if c.first_rank is None else c.first_rank,
-            )
+            Candidate(c.document, c.score, c.came_with, i if c.first_rank is None else c.first_rank)
             for i, c in enumerate(ranking.candidates)
-        ]  # fmt: skip
+        ]
         if self.shuffle and run:
             placed = random.Random(f"{self.seed}-{run}-{ranking.query.id}").sample(placed, len(placed))
         return replace(ranking, candidates=tuple(placed), trace=())

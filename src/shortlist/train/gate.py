@@ -110,13 +110,22 @@ def _balanced(found: Sequence[Comparison], confidence: float, seed: int) -> Bala
 
 
 def check_sets(sets: Sequence[HeldOut]) -> None:
-    """Raises ConfigError without sets, for two of one name, and for fewer than two judged queries in all."""
+    """Raises ConfigError without sets, for two of one name or with the same questions and judgements, and for fewer
+    than two judged queries in all."""
     names = [held.name for held in sets]
     own = {POOLED, BALANCED}
     if not sets or len(set(names)) != len(names) or own & set(names):
         raise ConfigError(f"the gate needs held-out sets with different names, none of {sorted(own)}; given: {names}")
+    for number, held in enumerate(sets):
+        for other in sets[:number]:
+            if held.grades and held.grades == other.grades and _asked(held) == _asked(other):
+                raise ConfigError(f"{other.name} and {held.name} are one set; counted twice it would look more certain")
     if sum(len(held.grades) for held in sets) < 2:
         raise ConfigError(f"the gate needs 2 judged queries or more; {', '.join(names)} have fewer")
+
+
+def _asked(held: HeldOut) -> dict[str, str]:
+    return {ranking.query.id: ranking.query.text for ranking in held.rankings}
 
 
 def held_out_folder(folder: str | Path, *, depth: int = 100, split: str | None = None) -> HeldOut:

@@ -8,6 +8,7 @@ given alone: without evidence nothing changes. Adam in numpy (Kingma and Ba 2015
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from ..core.types import Ranking
 from ..drive.mixture import Columns, mixed
 from ..formats.features import grade_of
 from ..fuse import normalised
+from .leaks import same
 
 Floats = NDArray[np.float64]
 STRENGTH = 3.0  # of 1, 3 and 10 the best over eight collections, each half of the queries tried on the other half
@@ -36,7 +38,8 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """weights: column -> from 0 up, rounded to three digits. loss: cross-entropy per query, before and after."""
+    """weights: column -> from 0 up, rounded to three digits. before, loss: cross-entropy per query with the first
+    column alone and with the weights, each at the sharpness that suits it."""
 
     weights: Mapping[str, float]
     queries: int
@@ -45,9 +48,9 @@ class Fit:
 
 
 def check(*, strength: float, folds: int = 2) -> None:
-    """Raises ConfigError for a penalty below 0 and for fewer than 2 folds."""
-    if strength < 0:
-        raise ConfigError(f"strength={strength}: expected 0 or more")
+    """Raises ConfigError for a penalty that is none and for fewer than 2 folds."""
+    if not 0 <= strength < np.inf:
+        raise ConfigError(f"strength={strength}: expected a finite number from 0 up")
     if folds < 2:
         raise ConfigError(f"folds={folds}: expected 2 or more")
 
@@ -56,21 +59,25 @@ def fit(judged: Sequence[Judged], *, strength: float = STRENGTH) -> Fit:
     """The weights for ``judged``, beginning at 1 for the first column and 0 for the others.
 
     strength: of the penalty, against one query's cross-entropy; it is outweighed as queries become more. Columns are
-    those that every query has. Raises InputError when fewer than two queries have a relevant candidate, and one that is
-    not.
+    those that most queries have; a query that lacks one (a stage left it unscored, say) is not learned from. Raises
+    InputError when fewer than two queries have a relevant candidate, and one that is not.
     """
     check(strength=strength)
-    usable = [one for one in judged if one.columns and _aims(one.ranking) is not None]
-    if len(usable) < 2:
+    usable = [one for one in judged if _aims(one.ranking) is not None]
+    counts = Counter(name for one in usable for name in _heard(one))
+    every = max((list(one.columns) for one in judged), key=len, default=[])
+    names = [name for name in every if 2 * counts[name] > len(usable)]
+    usable = [one for one in usable if set(names) <= set(_heard(one))]
+    if len(usable) < 2 or names[:1] != every[:1]:  # the second: most queries were not scored by the baseline
         raise InputError(
-            f"{len(usable)} of {len(judged)} queries have a relevant candidate and another one; 2 or more are needed: "
-            "give more judged queries, or a larger --depth"
+            f"{len(usable)} of {len(judged)} queries were scored and have a relevant candidate and another one; 2 or "
+            "more are needed: give more judged queries or more candidates (--depth), and see whether the judgements "
+            "use the candidates' ids"
         )
-    names = [name for name in usable[0].columns if all(name in one.columns for one in usable)]
     table, there, aims = _tables(usable, names)
     start = np.zeros(len(names))
     start[0] = 1.0
-    before = _loss(table, there, aims, start, _SHARPNESS)[0]
+    before = _loss(table, there, aims, *_descended(table, there, aims, start, 0.0, learn=False))[0]
     weights, sharpness = _descended(table, there, aims, start, strength / len(usable))
     loss = _loss(table, there, aims, weights, sharpness)[0]
     found = {name: round(float(weight), 3) for name, weight in zip(names, weights, strict=True)}
@@ -79,18 +86,28 @@ def fit(judged: Sequence[Judged], *, strength: float = STRENGTH) -> Fit:
     return Fit(found, len(usable), before, loss)
 
 
-def cross_fitted(judged: Sequence[Judged], *, strength: float = STRENGTH, folds: int = 5) -> list[Ranking]:
-    """Every query as weights rank it that were learned without it. Folds go by query id, so they are always the same.
+def cross_fitted(judged: Sequence[Judged], *, strength: float = STRENGTH, folds: int = 20) -> list[Ranking]:
+    """Every query as weights rank it that were learned without it.
 
-    Raises ConfigError for fewer than 2 folds; InputError as ``fit``.
+    Folds are dealt out by the hash of the query's text, so that two spellings of a query are in one fold, and the same
+    queries are always together. With 20 less depends on the dealing: on 300 queries the mean difference moved by 0.004
+    with 5 folds, by 0.002 with 20. Raises ConfigError for fewer than 2 folds; InputError as ``fit``.
     """
     check(strength=strength, folds=folds)
-    own = [zlib.crc32(one.ranking.query.id.encode("utf-8", "surrogatepass")) % folds for one in judged]
+    texts = [same(one.ranking.query.text) or one.ranking.query.id for one in judged]
+    dealt = sorted(set(texts), key=lambda text: (zlib.crc32(text.encode("utf-8", "surrogatepass")), text))
+    fold_of = {text: place % folds for place, text in enumerate(dealt)}
+    own = [fold_of[text] for text in texts]
     found: dict[int, Ranking] = {}
     for fold in sorted(set(own)):
         weights = fit([one for one, its in zip(judged, own, strict=True) if its != fold], strength=strength).weights
         found |= {i: mixed(judged[i].ranking, judged[i].columns, weights) for i, its in enumerate(own) if its == fold}
     return [found[i] for i in range(len(judged))]
+
+
+def _heard(one: Judged) -> list[str]:
+    """The columns that say something, in their order."""
+    return [name for name, ranking in one.columns.items() if ranking.status != "unscored"]
 
 
 def _aims(ranking: Ranking) -> dict[str, float] | None:
@@ -130,15 +147,17 @@ def _loss(
 
 
 def _descended(
-    table: Floats, there: NDArray[np.bool_], aims: Floats, start: Floats, penalty: float
+    table: Floats, there: NDArray[np.bool_], aims: Floats, start: Floats, penalty: float, *, learn: bool = True
 ) -> tuple[Floats, float]:
-    """Weights and sharpness (as its logarithm, the last of the parameters) after Adam, weights kept from 0 up."""
+    """Weights and sharpness (as its logarithm, the last of the parameters) after Adam, weights kept from 0 up. learn:
+    the weights, not the sharpness alone."""
     values = np.append(start, np.log(_SHARPNESS))
     mean, spread = np.zeros_like(values), np.zeros_like(values)
     for update in range(1, _UPDATES + 1):
         weights, sharpness = values[:-1], float(np.exp(values[-1]))
         slope = _loss(table, there, aims, weights, sharpness)[1] * sharpness
         gradient = np.append(slope + 2 * penalty * (weights - start), slope @ weights)
+        gradient[:-1] *= learn
         mean, spread = 0.9 * mean + 0.1 * gradient, 0.999 * spread + 0.001 * gradient**2
         values = values - _RATE * (mean / (1 - 0.9**update)) / (np.sqrt(spread / (1 - 0.999**update)) + 1e-8)
         values[:-1] = np.maximum(values[:-1], 0.0)

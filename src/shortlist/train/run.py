@@ -7,7 +7,7 @@ The output folder is the model, ready to be opened; ``training/`` in it holds th
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -62,10 +62,12 @@ def run_recipe(
     resume: bool = False,
     smoke: bool = False,
     progress: Progress = lambda done, total: None,
+    measuring: Callable[[int], None] = lambda queries: None,
 ) -> Result:
     """Train, save to ``output``, measure and describe.
 
-    smoke: with a tiny random model and a few updates, on generated data unless the recipe names files.
+    smoke: with a tiny random model and a few updates, on generated data unless the recipe names files. measuring:
+    called when the training is over and the gate begins, with the number of its queries.
 
     Raises ConfigError when no training file is named, the output holds another training, or none that could be resumed;
     InputError when nothing can be trained on.
@@ -99,6 +101,8 @@ def run_recipe(
     if not trained.main_process:
         return Result(output, trained, None, leaks, opened)
     recipe.student.save(trained.module, output)
+    if sets:
+        measuring(sum(len(held.rankings) for held in sets))
     verdict = _measured(recipe, baseline, opened, sets)
     _describe(recipe, output, trained, verdict, leaks)
     return Result(output, trained, verdict, leaks, opened, write_report(records))

@@ -16,7 +16,7 @@ from .encoder import Encoder, Kind, States
 from .state_cache import StateCache, pack, unpack
 
 _CHUNK = 256  # passages encoded between two writes: what a killed job loses at most
-_SPLITS = 50_000  # documents whose borders are remembered, some 150 bytes each
+_SPLITS = 50_000  # documents whose borders are remembered: 200 bytes each, and 130 for every further passage
 
 
 @dataclass
@@ -33,7 +33,7 @@ class CachedEncoder:
     folder: str | Path | None = None
     _: KW_ONLY
     limit_mb: int = 2048
-    _borders: dict[bytes, list[tuple[int, int]]] = field(init=False, repr=False, default_factory=dict)
+    _borders: dict[bytes, list[tuple[int, int]]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     @cached_property
     def cache(self) -> StateCache:

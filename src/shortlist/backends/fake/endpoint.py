@@ -46,7 +46,7 @@ class FakeEndpoint:
     """Started by ``with`` or ``start``; ``url`` is its base without ``/v1``.
 
     api_key: other keys are answered by 401. usage: whether token counts are stated. work: seconds per answer.
-    gather: no request is answered before so many are under way at once (10 s at most; afterwards none waits).
+    gather: a request waits, 10 s at most, until so many have been under way at once.
     seen: every request in the order of arrival. peak: the most requests that were being answered at once.
     connections: how many were opened.
     """
