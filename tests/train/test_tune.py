@@ -72,6 +72,13 @@ def test_the_command_and_python_give_the_same(tuned: Path, demo: Path, judged: l
     assert said["accepted"] == found.own.accepted and said["rows"][0]["mean"] == found.own.rows[0][1].mean
 
 
+def test_a_mixture_without_its_method_is_recognised(
+    tuned: Path, demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["rerank", "--data", str(demo), "--model", str(tuned), "-o", str(tmp_path / "r.trec")]) == 2
+    assert "holds a mixture; add --with mixture" in capsys.readouterr().err
+
+
 def test_what_it_was_made_of_stands_beside_it(tuned: Path) -> None:
     record = json.loads((tuned / "training/manifest.json").read_text())
     assert (record["queries"], record["folds"], record["strength"], record["licence"]) == (24, 20, 3.0, "CC0")

@@ -56,10 +56,14 @@ def add_budget(parser: argparse.ArgumentParser) -> None:
 
 def method_of(args: argparse.Namespace, config: dict[str, Any]) -> str:
     """The method's name: the option, the configuration, or the default, which reads English only."""
+    from ..rerank.mixture import FILE
     from ..retrieve._analysis import language_name
     from ..retrieve.bm25 import ENGLISH
 
     named: str | None = args.method or config.get("method")
+    model = getattr(args, "model", None)
+    if named is None and model is not None and (Path(model) / FILE).is_file():
+        raise ConfigError(f"{model} holds a mixture; add --with mixture")
     if named is None and args.data is not None and language_name(args.language) not in ENGLISH:
         raise ConfigError(
             f"the built-in reranker reads English, not {args.language}, and would make the order worse; name a method "

@@ -29,7 +29,7 @@ from .tuned import Tuned, placed, write_tuned
 from .verdict import Verdict
 
 BATCH = 16  # queries that the stages see at once
-OWN = "these queries"
+OWN = "this set"
 
 
 def tune(
