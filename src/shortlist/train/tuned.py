@@ -87,7 +87,8 @@ def _card(output: Path, tuned: Tuned, done: Mixture, record: Mapping[str, Any]) 
     held = [] if tuned.held is None else ["", "On held-out sets:", "", *tuned.held.differences()]
     lines = [
         f"# {output.name}", "",
-        f"A weighted sum of what {' and '.join(done.names)} say, made by `shortlist tune`. Verdict: "
+        f"A weighted sum of {', '.join(done.names)}, the parts of their scores and the first stage, made by "
+        "`shortlist tune`. Verdict: "
         f"{(tuned.own if tuned.held is None else tuned.held).said}. Nobody has read this page but the program that "
         "wrote it.", "",
         "## Use", "",
