@@ -52,29 +52,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from ..formats.lines import Bad
     from ..train.gate import held_out_folder
-    from ..train.tune import ready, tune
+    from ..train.tune import Tuning, ready, tune
 
     output, bad = Path(args.output), Bad(skip=args.skip_bad)
     args.method = args.stages[0] if args.stages else None
     stages = [_stage(text) for text in args.stages or [method_of(args, {})]]
     if args.depth < 1:
         raise ConfigError(f"--depth {args.depth}: expected a whole number from 1 up")
-    params = {"measure": args.measure, "margin": args.margin, "strength": args.strength, "folds": args.folds}
-    ready(stages, output, **params)  # what is wrong is said before anything is read
+    how = Tuning(args.measure, args.margin, args.strength, args.folds)
+    ready(stages, output)  # what is wrong is said before anything is read
     sets = [held_out_folder(folder, depth=args.depth) for folder in args.held_out]
     with TemporaryDirectory() as scratch:
         first_stage = Path(scratch) / "first-stage.trec"
         source = source_of(args, first_stage=first_stage, depth=args.depth, bad=bad)
-        rankings, judgements = _judged(source, judgements_of(args))
+        path = judgements_of(args)
+        rankings, judgements = _judged(source, path)
         with progress_bar("asking", len(rankings), quiet=args.quiet) as progress:
             tuned = tune(
-                stages, rankings, judgements, output, sets=sets, **params, licence=args.licence, progress=progress,
+                stages, rankings, judgements, output, how, sets=sets, licence=args.licence, progress=progress,
                 inputs={**source.inputs, **({"qrels": args.qrels} if args.qrels else {})},
             )  # fmt: skip
         if first_stage.exists():
             shutil.copyfile(first_stage, output / "training" / first_stage.name)
     if not args.quiet:
-        print("\n".join(_said(tuned, args.output, own_grades=judgements_of(args) is None)), file=sys.stderr)
+        print("\n".join(_said(tuned, args.output, own_grades=path is None)), file=sys.stderr)
     return 0 if tuned.accepted else EXIT_REJECTED
 
 

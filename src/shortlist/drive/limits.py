@@ -20,22 +20,14 @@ def limited(
     given: dict[str, Any] = {"budget": budget, "on_error": on_error}
     names = _names(stage)
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None and name in names}
-    for name, inner in _inner(stage):
-        new = tuple(limited(one, budget=budget, on_error=on_error) for one in inner)
-        changes[name] = new if isinstance(getattr(stage, name), tuple) else new[0]
+    changes |= _changed(stage, lambda one: limited(one, budget=budget, on_error=on_error))
     return replace(stage, **changes) if changes else stage  # type: ignore[type-var]
 
 
 def innermost(stage: Stage, change: Callable[[Stage], Stage]) -> Stage:
     """``stage`` with every stage inside it that holds no others changed; itself changed, when it holds none."""
-    inner = list(_inner(stage))
-    if not inner:
-        return change(stage)
-    changes: dict[str, Any] = {}
-    for name, stages in inner:
-        new = tuple(innermost(one, change) for one in stages)
-        changes[name] = new if isinstance(getattr(stage, name), tuple) else new[0]
-    return replace(stage, **changes)  # type: ignore[type-var]
+    changes = _changed(stage, lambda one: innermost(one, change))
+    return replace(stage, **changes) if changes else change(stage)  # type: ignore[type-var]
 
 
 def budgeted(stage: Stage) -> bool:
@@ -65,3 +57,12 @@ def _inner(stage: Stage) -> Iterator[tuple[str, tuple[Stage, ...]]]:
             yield name, (value,)
         elif isinstance(value, tuple) and value and all(isinstance(one, Stage) for one in value):
             yield name, value
+
+
+def _changed(stage: Stage, change: Callable[[Stage], Stage]) -> dict[str, Any]:
+    """The parameters of a stage that hold stages, with these changed."""
+    changes: dict[str, Any] = {}
+    for name, stages in _inner(stage):
+        new = tuple(map(change, stages))
+        changes[name] = new if isinstance(getattr(stage, name), tuple) else new[0]
+    return changes

@@ -23,6 +23,8 @@ from ..fuse import normalised
 from .leaks import same
 
 Floats = NDArray[np.float64]
+Tables = tuple[Floats, NDArray[np.bool_], Floats]
+"""Scaled columns (queries, documents, columns), which documents are there, and what is aimed at."""
 STRENGTH = 3.0  # of 1, 3 and 10 the best over eight collections, each half of the queries tried on the other half
 _UPDATES, _RATE = 300, 0.03
 _SHARPNESS = 16.0  # of the softmax at the start; it is learned beside the weights
@@ -62,6 +64,13 @@ def fit(judged: Sequence[Judged], *, strength: float = STRENGTH) -> Fit:
     those that most queries have; a query that lacks one (a stage left it unscored, say) is not learned from. Raises
     InputError when fewer than two queries have a relevant candidate, and one that is not.
     """
+    weights, tables, loss = _learned(judged, strength)
+    before = _loss(*tables, *_descended(*tables, _alone(len(weights)), 0.0, learn=False))[0]
+    return Fit(weights, len(tables[0]), before, loss)
+
+
+def _learned(judged: Sequence[Judged], strength: float) -> tuple[dict[str, float], Tables, float]:
+    """The weights, what they were learned from, and the loss; raises as ``fit``."""
     check(strength=strength)
     usable = [one for one in judged if _aims(one.ranking) is not None]
     counts = Counter(name for one in usable for name in _heard(one))
@@ -74,24 +83,26 @@ def fit(judged: Sequence[Judged], *, strength: float = STRENGTH) -> Fit:
             "more are needed: give more judged queries or more candidates (--depth), and see whether the judgements "
             "use the candidates' ids"
         )
-    table, there, aims = _tables(usable, names)
-    start = np.zeros(len(names))
-    start[0] = 1.0
-    before = _loss(table, there, aims, *_descended(table, there, aims, start, 0.0, learn=False))[0]
-    weights, sharpness = _descended(table, there, aims, start, strength / len(usable))
-    loss = _loss(table, there, aims, weights, sharpness)[0]
-    found = {name: round(float(weight), 3) for name, weight in zip(names, weights, strict=True)}
-    if not any(found.values()):  # the judgements contradict every column
-        found = {name: float(weight) for name, weight in zip(names, start, strict=True)}
-    return Fit(found, len(usable), before, loss)
+    tables = _tables(usable, names)
+    start = _alone(len(names))
+    weights, sharpness = _descended(*tables, start, strength / len(usable))
+    rounded = [round(weight, 3) for weight in weights.tolist()]
+    if not any(rounded):  # the judgements contradict every column
+        rounded = start.tolist()
+    return dict(zip(names, rounded, strict=True)), tables, _loss(*tables, weights, sharpness)[0]
+
+
+def _alone(columns: int) -> Floats:
+    """Weight 1 for the first column and 0 for the others."""
+    return np.eye(1, columns).ravel()
 
 
 def cross_fitted(judged: Sequence[Judged], *, strength: float = STRENGTH, folds: int = 20) -> list[Ranking]:
     """Every query as weights rank it that were learned without it.
 
     Folds are dealt out by the hash of the query's text, so that two spellings of a query are in one fold, and the same
-    queries are always together. With 20 less depends on the dealing: on 300 queries the mean difference moved by 0.004
-    with 5 folds, by 0.002 with 20. Raises ConfigError for fewer than 2 folds; InputError as ``fit``.
+    queries are always together; the more folds, the less depends on the dealing. Raises ConfigError for fewer than 2
+    folds; InputError as ``fit``.
     """
     check(strength=strength, folds=folds)
     texts = [same(one.ranking.query.text) or one.ranking.query.id for one in judged]
@@ -100,7 +111,7 @@ def cross_fitted(judged: Sequence[Judged], *, strength: float = STRENGTH, folds:
     own = [fold_of[text] for text in texts]
     found: dict[int, Ranking] = {}
     for fold in sorted(set(own)):
-        weights = fit([one for one, its in zip(judged, own, strict=True) if its != fold], strength=strength).weights
+        weights = _learned([one for one, its in zip(judged, own, strict=True) if its != fold], strength)[0]
         found |= {i: mixed(judged[i].ranking, judged[i].columns, weights) for i, its in enumerate(own) if its == fold}
     return [found[i] for i in range(len(judged))]
 
@@ -117,8 +128,7 @@ def _aims(ranking: Ranking) -> dict[str, float] | None:
     return {i: grade / total for i, grade in grades.items()} if total and len(set(grades.values())) > 1 else None
 
 
-def _tables(judged: Sequence[Judged], names: Sequence[str]) -> tuple[Floats, NDArray[np.bool_], Floats]:
-    """Scaled columns (queries, documents, columns), which documents are there, and what is aimed at."""
+def _tables(judged: Sequence[Judged], names: Sequence[str]) -> Tables:
     most = max(len(one.ranking.candidates) for one in judged)
     table = np.zeros((len(judged), most, len(names)))
     there, aims = np.zeros((len(judged), most), np.bool_), np.zeros((len(judged), most))

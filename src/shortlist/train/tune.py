@@ -18,7 +18,7 @@ from ..core.types import Ranking
 from ..drive import limited
 from ..drive.mixture import Mixture, columns
 from ..formats.features import GRADE
-from ..formats.graded import Grades
+from ..formats.graded import Grades, with_grades
 from ..measures import parse_all
 from ..pipeline import Stage
 from ..rerank.mixture import build as mixture
@@ -32,66 +32,69 @@ BATCH = 16  # queries that the stages see at once
 OWN = "this set"
 
 
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """How weights are learned and measured. measure: one, by name. margin: how far a held-out set may fall, in the
+    measure's unit. strength, folds: see ``fit`` and ``cross_fitted``."""
+
+    measure: str = "nDCG@10"
+    margin: float = 0.01
+    strength: float = STRENGTH
+    folds: int = 20
+
+    def __post_init__(self) -> None:
+        check(strength=self.strength, folds=self.folds)
+        if self.margin < 0:
+            raise ConfigError(f"margin={self.margin}: expected 0 or more")
+        if len(parse_all(self.measure)) != 1:
+            raise ConfigError(f"measure={self.measure!r}: expected one measure")
+
+
 def tune(
     stages: Sequence[str | Mapping[str, Any]],
     rankings: Iterable[Ranking],
     judgements: Grades,
     output: Path,
+    how: Tuning | None = None,
     *,
     sets: Sequence[HeldOut] = (),
-    measure: str = "nDCG@10",
-    margin: float = 0.01,
-    strength: float = STRENGTH,
-    folds: int = 20,
     inputs: Mapping[str, Path | str] | None = None,
     licence: str = "",
     progress: Callable[[int], None] = lambda done: None,
 ) -> Tuned:
     """Learn weights for ``stages``, the first of which is the baseline, from ``rankings``.
 
-    judgements: of these queries, found documents or not. progress: called with the queries that are done. Raises
-    ConfigError as ``ready``, InputError when there is too little to learn from.
+    judgements: of these queries, found documents or not. how: by default ``Tuning()``. progress: called with the
+    queries that are done. Raises ConfigError as ``ready``, InputError when there is too little to learn from.
     """
-    output = Path(output)
-    start = ready(stages, output, sets, measure=measure, margin=margin, strength=strength, folds=folds)
+    output, how = Path(output), how or Tuning()
+    start = ready(stages, output, sets)
     leaks, left_out = LeakReport(), Counter[str]()
-    own_judged = (_regraded(r, judgements[r.query.id]) for r in rankings if r.query.id in judgements)
-    kept = without_leaks(own_judged, {held.name: [r.query for r in held.rankings] for held in sets}, leaks)
+    own_judged = (_ungraded(ranking) for ranking in rankings if ranking.query.id in judgements)
+    kept = without_leaks(
+        with_grades(own_judged, judgements), {held.name: [r.query for r in held.rankings] for held in sets}, leaks
+    )
     judged = list(_usable(_asked(start, _once(kept, left_out), progress), left_out))
     if leaks.count and not judged and not left_out:
         raise InputError(all_asked(leaks))
-    found = fit(judged, strength=strength)
+    found = fit(judged, strength=how.strength)
     done = replace(start, weights=found.weights)
-    own = _on_themselves(start.names[0], judged, judgements, measure, margin, strength, folds)
+    own = _on_themselves(start.names[0], judged, judgements, how)
     base = Mixture(start.stages[:1], start.names[:1], {start.names[0]: 1.0})
     before, after = (limited(stage, on_error="raise") for stage in (base, done))  # a failed query would count as 0
-    held = gate(before, after, sets, measure=measure, margin=margin) if sets else None
+    held = gate(before, after, sets, measure=how.measure, margin=how.margin) if sets else None
     most = max(len(one.ranking.candidates) for one in judged)
     left_out += Counter({f"query of {name}": count for name, count in leaks.found.items()})
     tuned = Tuned(found, own, None if held is None else replace(held, baseline=start.names[0]), dict(left_out), most)
-    write_tuned(output, stages, tuned, done, inputs or {}, licence, strength, folds)
+    write_tuned(output, stages, tuned, done, inputs or {}, licence, how.strength, how.folds)
     return tuned
 
 
-def ready(
-    stages: Sequence[str | Mapping[str, Any]],
-    output: Path,
-    sets: Sequence[HeldOut] = (),
-    *,
-    measure: str = "nDCG@10",
-    margin: float = 0.01,
-    strength: float = STRENGTH,
-    folds: int = 20,
-) -> Mixture:
+def ready(stages: Sequence[str | Mapping[str, Any]], output: Path, sets: Sequence[HeldOut] = ()) -> Mixture:
     """The stages, each with weight 1. Raises ConfigError for what can be seen to be wrong before anything is asked, a
     folder that holds something among it."""
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise ConfigError(f"{output} exists already; give a new or an empty folder")
-    check(strength=strength, folds=folds)
-    if margin < 0:
-        raise ConfigError(f"margin={margin}: expected 0 or more")
-    if len(parse_all(measure)) != 1:
-        raise ConfigError(f"measure={measure!r}: expected one measure")
     if sets:
         check_sets(sets)
     if isinstance(stages, (str, Mapping)):
@@ -108,13 +111,12 @@ def _asked(start: Mixture, rankings: Iterable[Ranking], progress: Callable[[int]
         progress(count)
 
 
-def _regraded(ranking: Ranking, judged: Mapping[str, int]) -> Ranking:
-    """With these grades and no others: a document's own ``grade`` may mean something else."""
+def _ungraded(ranking: Ranking) -> Ranking:
+    """Without grades that came with the documents: they may mean something else than the judgements."""
     kept = []
     for candidate in ranking.candidates:
         rest = {name: value for name, value in candidate.document.metadata.items() if name != GRADE}
-        own = {GRADE: judged[candidate.id]} if candidate.id in judged else {}
-        kept.append(replace(candidate, document=replace(candidate.document, metadata={**rest, **own})))
+        kept.append(replace(candidate, document=replace(candidate.document, metadata=rest)))
     return replace(ranking, candidates=tuple(kept))
 
 
@@ -152,13 +154,11 @@ class _Known(Stage):
         return [self.results[ranking.query.id].top(k) for ranking in rankings]
 
 
-def _on_themselves(
-    base: str, judged: Sequence[Judged], judgements: Grades, measure: str, margin: float, strength: float, folds: int
-) -> Verdict:
+def _on_themselves(base: str, judged: Sequence[Judged], judgements: Grades, how: Tuning) -> Verdict:
     """The gate on the queries that are learned from, by weights that do not know the query they rank."""
     asked = tuple(one.ranking for one in judged)
     before = _Known({one.ranking.query.id: one.columns[base] for one in judged})
-    after = _Known({r.query.id: r for r in cross_fitted(judged, strength=strength, folds=folds)})
+    after = _Known({r.query.id: r for r in cross_fitted(judged, strength=how.strength, folds=how.folds)})
     own = {r.query.id: judgements[r.query.id] for r in asked}
-    verdict = gate(before, after, [HeldOut(OWN, asked, own)], measure=measure, margin=margin)
+    verdict = gate(before, after, [HeldOut(OWN, asked, own)], measure=how.measure, margin=how.margin)
     return replace(verdict, baseline=base, costs={}, set_costs={})  # nothing was asked here
